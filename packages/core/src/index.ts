@@ -1,0 +1,18 @@
+export type { Answer, Backend, Caller, Capabilities, StoredSession, WriteCondition } from './backend.js';
+export { BackendError, maskId, StoreError, type StoreErrorCode } from './errors.js';
+export {
+  checkOptions,
+  invalidOption,
+  type OptionRule,
+  rule,
+  type Serializer,
+  type StoreOptions,
+  type SweepOptions,
+} from './options.js';
+export {
+  type DoneCallback,
+  type ListedSession,
+  type ResultCallback,
+  SessionStore,
+  type StoreEvents,
+} from './session-store.js';

@@ -1,0 +1,11 @@
+export { cacheFolder } from './cache.js';
+export { type RedisCluster, startRedisCluster } from './redis-cluster.js';
+export {
+  type OwnServer,
+  type Server,
+  type ServerName,
+  type ServerOptions,
+  ServerUnavailableError,
+  startServer,
+  type Way,
+} from './server.js';

@@ -1,0 +1,77 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, mkdtempSync, openSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Instance } from './instance.js';
+import { hasEnded, startKeeper } from './keeper.js';
+import { freePort } from './port.js';
+import type { Program } from './program.js';
+import type { Setup } from './recipe.js';
+
+/**
+ * A server as a child process on a free port, with a temporary directory. It neither keeps this process alive nor
+ * outlives it.
+ */
+export async function startProcess(
+  name: string,
+  program: Program,
+  args: (at: Pick<Setup, 'host' | 'port' | 'directory'>) => string[],
+): Promise<Instance> {
+  const host = '127.0.0.1';
+  const port = await freePort();
+  const directory = mkdtempSync(join(tmpdir(), `session-stores-${name}-`));
+  const log = join(directory, 'server.log');
+  const keeper = await startKeeper(directory);
+
+  async function launch(): Promise<ChildProcess> {
+    const output = openSync(log, 'a');
+    const started = spawn(program.file, args({ host, port, directory }), {
+      cwd: directory,
+      env: program.env,
+      // In a session of its own, so that Ctrl-C reaches the application and not its server.
+      detached: true,
+      stdio: ['ignore', output, output],
+    });
+    closeSync(output);
+    await once(started, 'spawn');
+    keeper.last(`kill -KILL ${started.pid}`);
+    // The system may give the process id to somebody else now.
+    started.once('exit', () => keeper.last(':'));
+    started.unref();
+    return started;
+  }
+
+  let child = await launch();
+
+  const instance: Instance = {
+    host,
+    port,
+    async pause() {
+      child.kill('SIGSTOP');
+    },
+    async resume() {
+      child.kill('SIGCONT');
+    },
+    async kill() {
+      if (hasEnded(child)) return;
+      const exit = once(child, 'exit');
+      child.ref();
+      child.kill('SIGKILL');
+      await exit;
+    },
+    async start() {
+      child = await launch();
+    },
+    fault() {
+      if (!hasEnded(child)) return undefined;
+      const lines = readFileSync(log, 'utf8').trim().split('\n');
+      return `${program.file} ended: ${lines.slice(-5).join('\n')}`;
+    },
+    async end() {
+      await instance.kill();
+      await keeper.end();
+    },
+  };
+  return instance;
+}

@@ -1,0 +1,43 @@
+// Prints `N passed, N failed`, summed over what the runners of `npm test` wrote about themselves: vitest's tests and
+// turbo's checks. The argument is the exit code of `npm test`, which is kept; it is never at odds with the sum.
+
+import { readdirSync, readFileSync } from 'node:fs';
+
+const code = Number(process.argv[2]);
+const read = (file) => JSON.parse(readFileSync(new URL(`../${file}`, import.meta.url), 'utf8'));
+
+function tests() {
+  const { numPassedTests, numFailedTests, testResults } = read('results/vitest.json');
+  // A file that could not be loaded, or set up, fails without a test that does.
+  const broken = testResults.filter(
+    (file) => file.status === 'failed' && !file.assertionResults.some(({ status }) => status === 'failed'),
+  );
+  return { passed: numPassedTests, failed: numFailedTests + broken.length };
+}
+
+function checks() {
+  const [summary] = readdirSync(new URL('../.turbo/runs', import.meta.url));
+  const exits = read(`.turbo/runs/${summary}`)
+    .tasks.filter(({ task }) => task !== 'build')
+    .map(({ execution }) => execution?.exitCode);
+  return {
+    passed: exits.filter((exit) => exit === 0).length,
+    failed: exits.filter((exit) => exit !== 0).length,
+  };
+}
+
+const sum = { passed: 0, failed: 0 };
+for (const runner of [checks, tests]) {
+  let counts;
+  try {
+    counts = runner();
+  } catch (error) {
+    console.log(`no results of the ${runner.name}: ${error.message}`);
+    counts = { passed: 0, failed: 1 };
+  }
+  sum.passed += counts.passed;
+  sum.failed += counts.failed;
+}
+if (code !== 0 && sum.failed === 0) sum.failed = 1;
+console.log(`${sum.passed} passed, ${sum.failed} failed`);
+process.exit(code || Number(sum.failed > 0));
