@@ -1,0 +1,41 @@
+/** A value, or a promise of it. */
+export type Answer<T> = T | Promise<T>;
+
+export type Callback = (error?: unknown, value?: unknown) => void;
+
+/** As much of an express-session store as the suite calls. Every class that extends express-session's `Store` fits. */
+export interface AnyStore {
+  get(sid: string, callback: Callback): unknown;
+  set(sid: string, session: object, callback?: Callback): unknown;
+  destroy(sid: string, callback?: Callback): unknown;
+  touch?(sid: string, session: object, callback?: Callback): unknown;
+  all?(callback: Callback): unknown;
+  length?(callback: Callback): unknown;
+  clear?(callback?: Callback): unknown;
+  createSession(req: object, session: object): unknown;
+  regenerate(req: object, callback: Callback): unknown;
+}
+
+/** The store to be judged, and what the suite may know about it beyond the contract. */
+export interface Subject<S extends AnyStore = AnyStore> {
+  readonly store: S;
+  /** Makes a second store on the same data, over a connection of its own. Without it, what needs two is `unsupported`. */
+  connect?(): Answer<S>;
+  /**
+   * Milliseconds until this session ends, read from the server itself; `undefined` when it is not there, `Infinity`
+   * when it never ends. Without it, what can only be seen there is `unsupported`.
+   */
+  deadline?(sid: string): Answer<number | undefined>;
+  /** Called once for the store and once for every store that `connect` made, when a requirement is done with them. */
+  cleanUp?(store: S): Answer<unknown>;
+  /** How coarse the store's deadlines are, in milliseconds: a session may end this much early or late. Default 1000. */
+  readonly grainMs?: number;
+  /** How long the store, as made here, keeps a session whose cookie has no end of its own, in milliseconds. */
+  readonly fallbackMs?: number;
+}
+
+/**
+ * Makes a store for one requirement: empty, and on data of its own (a fresh prefix, table or directory), because
+ * requirements run side by side and must not see each other. The least is `() => ({ store: new MyStore() })`.
+ */
+export type Harness<S extends AnyStore = AnyStore> = () => Answer<Subject<S>>;

@@ -1,0 +1,21 @@
+import type { Requirement } from '../requirement.js';
+import { callback } from './callback.js';
+import { contract } from './contract.js';
+import { data } from './data.js';
+import { http } from './http.js';
+import { ids } from './ids.js';
+import { isolation } from './isolation.js';
+import { race } from './race.js';
+import { ttl } from './ttl.js';
+
+/** Every requirement, in the order in which they are best read. */
+export const requirements: readonly Requirement[] = [
+  ...contract,
+  ...ttl,
+  ...ids,
+  ...data,
+  ...callback,
+  ...isolation,
+  ...http,
+  ...race,
+];
