@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
 
 /** One project for each package and application, named as its folder. */
-const workspaces = ['packages'].flatMap((group) =>
+const workspaces = ['packages', 'apps'].flatMap((group) =>
   readdirSync(new URL(group, import.meta.url)).map((name) => ({ name, root: `${group}/${name}` })),
 );
 

@@ -1,0 +1,110 @@
+import type { SessionStore } from '@session-stores/core';
+import { MemoryStore } from '@session-stores/memory';
+import { RedisStore } from '@session-stores/redis';
+import { ConfigError } from './config-error.js';
+
+interface StoreKind {
+  readonly label: string;
+  /** What a visitor should know of it. */
+  readonly about: string;
+  /** Where its server comes from; a store without one needs none. */
+  readonly server?: {
+    readonly name: 'redis';
+    /** The environment variable that says where the server is. */
+    readonly urlVariable: string;
+  };
+  open(url: string): SessionStore;
+}
+
+/** Every store that the demo runs on. A new one is one entry. */
+const table = {
+  memory: {
+    label: 'Memory',
+    about: 'Sessions live inside the demo’s own process: nothing to install, and gone when it ends.',
+    open: () => new MemoryStore(),
+  },
+  redis: {
+    label: 'Redis',
+    about: 'Sessions live in Redis: restart the demo, or run several of them, and you stay logged in.',
+    server: { name: 'redis', urlVariable: 'REDIS_URL' },
+    open: (url) => new RedisStore({ url, prefix: 'session-stores-demo:' }),
+  },
+} as const satisfies Record<string, StoreKind>;
+
+export type StoreName = keyof typeof table;
+
+export const stores: Readonly<Record<StoreName, StoreKind>> = table;
+
+export function isStoreName(name: string): name is StoreName {
+  return Object.hasOwn(stores, name);
+}
+
+export const storeNames: readonly StoreName[] = Object.keys(stores).filter(isStoreName);
+
+export interface OpenStore {
+  readonly store: SessionStore;
+  /** Where the sessions are, in a few words for people. */
+  readonly where: string;
+  /** Closes the store, and ends the server if it was started here. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a store on the server that the environment names, else on a real one that is started for it.
+ *
+ * @throws {ConfigError}
+ * @param folder Where the data of a server that is started here outlives it. No two processes may use one at a time.
+ */
+export async function openStore(
+  name: StoreName,
+  env: NodeJS.ProcessEnv,
+  folder: string,
+  log: (message: string) => void,
+): Promise<OpenStore> {
+  const { label, server: wanted, open } = stores[name];
+  if (wanted === undefined) return opened(open(''), 'inside the demo’s own process');
+
+  const { urlVariable } = wanted;
+  const url = env[urlVariable];
+  if (url) {
+    const store = await orConfigError(() => open(url), `${urlVariable} cannot be used`);
+    return opened(store, `at ${new URL(url).host}`);
+  }
+
+  log(`no ${urlVariable}: starting a real ${label} for this demo …`);
+  // Loaded only here: with a server of its own the demo needs nothing that is made for tests.
+  const { startServer, ServerUnavailableError } = await import('@session-stores/test-servers');
+  const start = async () => {
+    try {
+      return await startServer(wanted.name, { private: true, directory: folder, log });
+    } catch (error) {
+      // A container cannot keep its data in the folder, but where Docker is all there is, it is better than nothing.
+      if (error instanceof ServerUnavailableError) return startServer(wanted.name, { log });
+      throw error;
+    }
+  };
+  const server = await orConfigError(start, `${urlVariable} is missing, and no server could be started`);
+  const kept = server.how === 'container' ? 'end with the demo' : `are kept in ${folder}`;
+  log(`started ${label} ${server.version} (${server.how}); its sessions ${kept}`);
+  const where = `version ${server.version}, at ${new URL(server.url).host}, started by the demo`;
+  return opened(open(server.url), where, () => server.stop());
+}
+
+async function orConfigError<T>(attempt: () => T, problem: string): Promise<Awaited<T>> {
+  try {
+    return await attempt();
+  } catch (cause) {
+    throw new ConfigError(`${problem}. ${cause instanceof Error ? cause.message : cause}`, { cause });
+  }
+}
+
+function opened(store: SessionStore, where: string, stopServer?: () => Promise<void>): OpenStore {
+  return {
+    store,
+    where,
+    async close() {
+      await store.close();
+      await stopServer?.();
+    },
+  };
+}
