@@ -1,9 +1,13 @@
 import { readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+
+/** Absolute: a package's own `test` script runs from its folder. */
+const folder = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 /** One project for each package and application, named as its folder. */
 const workspaces = ['packages', 'apps'].flatMap((group) =>
-  readdirSync(new URL(group, import.meta.url)).map((name) => ({ name, root: `${group}/${name}` })),
+  readdirSync(folder(group)).map((name) => ({ name, root: folder(`${group}/${name}`) })),
 );
 
 export default defineConfig({
@@ -11,7 +15,7 @@ export default defineConfig({
     // Here and not in the projects: the servers start once for a run.
     globalSetup: '@session-stores/test-servers/vitest-setup',
     reporters: ['default', ['json', { outputFile: 'results/vitest.json' }]],
-    projects: [...workspaces, { name: 'repo', root: 'scripts' }].map((workspace) => ({
+    projects: [...workspaces, { name: 'repo', root: folder('scripts') }].map((workspace) => ({
       // The timeouts only end what hangs; how long something may take is asserted where it matters.
       test: { ...workspace, include: ['test/**/*.test.ts'], testTimeout: 30_000, hookTimeout: 60_000 },
     })),

@@ -155,24 +155,15 @@ export const silent: Between = () => new Promise(() => {});
 
 /** The server does it and answers when the test says so. */
 export function held() {
-  const { promise, resolve } = deferred<void>();
+  let release = () => {};
+  const promise = new Promise<void>((resolve) => {
+    release = resolve;
+  });
   const between: Between = async (_call, act) => {
     await promise;
     return act();
   };
-  return { between, promise, release: () => resolve() };
-}
-
-function deferred<T>() {
-  let settle: { resolve(value: T): void; reject(error: unknown): void } | undefined;
-  const promise = new Promise<T>((resolve, reject) => {
-    settle = { resolve, reject };
-  });
-  return {
-    promise,
-    resolve: (value: T) => settle?.resolve(value),
-    reject: (error: unknown) => settle?.reject(error),
-  };
+  return { between, promise, release };
 }
 
 export class TestStore extends SessionStore {

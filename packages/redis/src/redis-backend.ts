@@ -234,11 +234,14 @@ export class RedisBackend implements Backend {
     }
     if (NOT_SENT.test(message)) return this.#unavailable('there is no connection to the server', false);
     if (LOST.test(message)) return this.#unavailable('the connection to the server was lost', true);
+    if (message.startsWith('Too many Cluster redirections')) {
+      return this.#unavailable('no node of the cluster answered for it', true, error);
+    }
     return error;
   }
 
-  #unavailable(reason: string, mayHaveHappened: boolean): BackendError {
-    return new BackendError(reason, { code: 'UNAVAILABLE', mayHaveHappened, cause: this.#lastError });
+  #unavailable(reason: string, mayHaveHappened: boolean, cause = this.#lastError): BackendError {
+    return new BackendError(reason, { code: 'UNAVAILABLE', mayHaveHappened, cause });
   }
 }
 
@@ -256,7 +259,7 @@ const NOT_SENT = /^Stream isn't writeable|^Cluster isn't ready/;
 
 /** ioredis's words for a command whose answer never came. */
 const LOST =
-  /^(Connection is closed|Reached the max retries|Command aborted|Cluster is ended|None of startup nodes|Too many Cluster redirections)/;
+  /^(Connection is closed|Reached the max retries|Command aborted|Cluster is ended|None of startup nodes)/;
 
 /** A client may be set to give numbers as strings. */
 function isOne(reply: unknown): boolean {

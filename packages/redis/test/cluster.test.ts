@@ -172,6 +172,8 @@ describeOnServer(startRedisCluster, 'a cluster', (cluster) => {
     await expect.poll(() => store.length().catch(() => undefined), RECOVERY).toBe(0);
     expect(slot in client.slots).toBe(false);
     await owner?.cluster('ADDSLOTS', slot);
+    for (const node of nodes)
+      await expect.poll(() => node.cluster('INFO'), RECOVERY).toContain('cluster_slots_ok:16384');
   });
 
   test('goes on with the sessions of the other nodes when one is lost; what needs it fails, and is not silently incomplete', async () => {
