@@ -7,7 +7,7 @@
  */
 export type WriteCondition = 'always' | 'exists' | { readonly equals: string };
 
-/** What a backend can do. Declared on the backend, and checked both ways by the conformance suite. */
+/** What a backend can do. */
 export interface Capabilities {
   /** Other processes that connect to the same server see the same sessions. */
   readonly shared: boolean;
@@ -33,8 +33,15 @@ export interface Caller {
    * What was answered with an error must not be carried out later.
    */
   check(): void;
+  /**
+   * Waits for what has to be there before anything is sent, a connection, say; then the same. A call whose time runs out meanwhile
+   * has certainly changed nothing.
+   */
+  wait<T>(ready: Promise<T>): Promise<T>;
   /** After each page of a long operation: the same, and the time limit starts again. */
   progress(): void;
+  /** The milliseconds until the caller is answered, whatever comes; 0 once it has been. For limits on what is sent. */
+  timeLeft(): number;
 }
 
 /**
@@ -56,7 +63,7 @@ export interface Backend {
   touch(id: string, ttl: number, how: 'set' | 'extend', caller: Caller): Answer<boolean>;
   /** Deletes; says whether a live session was there. */
   remove(id: string, caller: Caller): Answer<boolean>;
-  /** Streams live sessions in bounded memory, each once. */
+  /** Streams live sessions, each once, in memory bounded but for the ids seen where the server repeats them. */
   entries(caller: Caller): AsyncIterable<StoredSession & { readonly id: string }>;
   /** The number of live sessions. */
   count(caller: Caller): Answer<number>;

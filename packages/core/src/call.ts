@@ -10,18 +10,24 @@ class CallIsOver extends Error {}
 export class Call<T> implements Caller {
   /** Settles once, with the work's result or with what `expire` says of the time that ran out. */
   readonly answer: Promise<T>;
-  /** Whether a change has been sent to the server whose answer is not here yet. */
+  /** Whether a change has been sent to the server whose answer is not here yet, or never came. */
   pending = false;
+  /** Whether a page of a long change is done. */
+  begun = false;
   /** The text being stored, so that it can be kept out of error messages. */
   text: string | undefined;
   /** Whether a conflict is what takes the time. */
   contended = false;
 
+  readonly #limitMs: number;
   readonly #timer: NodeJS.Timeout;
+  #start = performance.now();
   #over = false;
+  #changes = false;
   #settle: { resolve(value: T): void; reject(error: unknown): void } | undefined;
 
   constructor(limitMs: number, expire: (call: Call<T>) => unknown) {
+    this.#limitMs = limitMs;
     this.answer = new Promise<T>((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
@@ -54,6 +60,7 @@ export class Call<T> implements Caller {
   /** Asks the server for a change. What it answers after the time limit is not heard: calls behind this one may be under way. */
   async change<R>(request: () => Answer<R>): Promise<R> {
     this.check();
+    this.#changes = true;
     this.pending = true;
     const result = await Promise.resolve(request()).finally(() => this.check());
     this.pending = false;
@@ -64,9 +71,24 @@ export class Call<T> implements Caller {
     if (this.#over) throw new CallIsOver();
   }
 
+  async wait<R>(ready: Promise<R>): Promise<R> {
+    const { pending } = this;
+    this.pending = false;
+    const result = await ready;
+    this.check();
+    this.pending = pending;
+    return result;
+  }
+
   progress(): void {
     this.check();
+    this.begun ||= this.#changes;
+    this.#start = performance.now();
     this.#timer.refresh();
+  }
+
+  timeLeft(): number {
+    return this.#over ? 0 : Math.max(0, this.#start + this.#limitMs - performance.now());
   }
 
   #end() {

@@ -2,6 +2,7 @@ export type { Answer, Backend, Caller, Capabilities, StoredSession, WriteConditi
 export { BackendError, maskId, StoreError, type StoreErrorCode } from './errors.js';
 export {
   checkOptions,
+  DEFAULT_TIMEOUT_MS,
   invalidOption,
   type OptionRule,
   rule,

@@ -19,7 +19,7 @@ export interface StoreOptions {
   /** Default `JSON`. */
   serializer?: Serializer | undefined;
   /**
-   * What happens when two requests change one session: `'merge'` (default) keeps the changes of both, `'overwrite'` lets the
+   * What happens when two requests change one session: `'merge'` (default) and `'overwrite'` let the
    * later writer's session stand, `'reject'` answers the later writer with a `CONFLICT` error.
    */
   conflicts?: 'merge' | 'overwrite' | 'reject' | undefined;
@@ -46,6 +46,9 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Sweeps are put off by up to a half. */
 const MAX_SWEEP_SECONDS = Math.floor(MAX_TIMER_MS / 1500);
+
+/** What `timeoutMs` is when it is not given. */
+export const DEFAULT_TIMEOUT_MS = 5_000;
 
 /** The longest time that a `Date` can be away from 1970. */
 const MAX_SECONDS = 8.64e12;

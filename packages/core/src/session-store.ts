@@ -1,8 +1,9 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Session, type SessionData, Store } from 'express-session';
 import type { Backend, Caller, Capabilities, StoredSession, WriteCondition } from './backend.js';
 import { Call } from './call.js';
 import { BackendError, maskId, StoreError, type StoreErrorCode, scrub } from './errors.js';
-import type { Serializer, StoreOptions, SweepOptions } from './options.js';
+import { DEFAULT_TIMEOUT_MS, type Serializer, type StoreOptions, type SweepOptions } from './options.js';
 import {
   fullLifetime,
   isObject,
@@ -36,18 +37,27 @@ export interface StoreEvents {
 /** What a request knows of its session, from the load or the first save on. */
 interface Known {
   readonly id: string;
+  /** Whether the request has made the session, rather than loaded it. */
+  readonly isNew: boolean;
   /** The request's own state that the server has; what differs from it are the request's changes. */
   base: Snapshot;
   /** The text that the server had when this request last heard of it. Another than `base` once changes were merged. */
   text: string | undefined;
-  /** A write whose answer never came: the server may have this text instead. */
-  lost: { text: string; base: Snapshot } | undefined;
+  /** A write whose answer is not here, or never came: the server may have this text instead. */
+  lost: LostWrite | undefined;
   /** When the session expires, on `performance.now()`'s clock, as far as this request knows. */
   deadline: number;
 }
 
+interface LostWrite {
+  readonly text: string;
+  readonly base: Snapshot;
+  readonly call: Call<void>;
+  /** The one before, which counts again when this one turns out never to have left. */
+  readonly earlier: LostWrite | undefined;
+}
+
 const DEFAULT_TTL_SECONDS = 86_400;
-const DEFAULT_TIMEOUT_MS = 5_000;
 const DEFAULT_SWEEP_SECONDS = 60;
 const MAX_ID_LENGTH = 128;
 /** The last moment a `Date` can tell. */
@@ -186,7 +196,7 @@ export abstract class SessionStore extends Store {
   }
 
   /**
-   * Ends the store: waits for the calls under way, stops the timers, and closes what the store opened itself; a client that it
+   * Ends the store: waits for the calls under way, up to `timeoutMs`, stops the timers, and closes what the store opened itself; a client that it
    * was given stays open. Later calls are answered with the error `CLOSED`.
    */
   close(): Promise<void>;
@@ -199,7 +209,9 @@ export abstract class SessionStore extends Store {
       );
     return this.#answer(callback, () => {
       clearTimeout(this.#sweepTimer);
-      this.#closed ??= Promise.allSettled(this.#underway).then(close);
+      // A walk over many pages may take much longer than any one call.
+      const limit = delay(this.#timeoutMs, undefined, { ref: false });
+      this.#closed ??= Promise.race([Promise.allSettled(this.#underway), limit]).then(close);
       return this.#closed;
     });
   }
@@ -234,6 +246,7 @@ export abstract class SessionStore extends Store {
     const session = super.createSession(request, data);
     this.#known.set(session, {
       id: session.id,
+      isNew: false,
       base: takeSnapshot(session),
       text: fetched?.id === session.id ? fetched.text : undefined,
       lost: undefined,
@@ -268,7 +281,10 @@ export abstract class SessionStore extends Store {
     }
     const known = () => {
       const found = this.#known.get(session);
-      return found?.id === sid ? found : undefined;
+      if (found?.id !== sid) return undefined;
+      // A call that timed out while it waited for a connection has sent nothing.
+      while (found.lost !== undefined && !found.lost.call.pending) found.lost = found.lost.earlier;
+      return found.isNew && found.text === undefined && found.lost === undefined ? undefined : found;
     };
     return this.#inTurn(operation, sid, 'change', async (call) => {
       const loaded = known();
@@ -304,7 +320,8 @@ export abstract class SessionStore extends Store {
       return this.#discard(operation, sid);
 
     const text = this.#encode(call, sid, now);
-    const known: Known = { id: sid, base: now, text: undefined, lost: { text, base: now }, deadline: 0 };
+    const lost = { text, base: now, call, earlier: undefined };
+    const known: Known = { id: sid, isNew: true, base: now, text: undefined, lost, deadline: 0 };
     this.#known.set(session, known);
     try {
       await call.change(() => this.#backend.write(sid, text, ttl, 'always', call));
@@ -360,7 +377,7 @@ export abstract class SessionStore extends Store {
     const { id, lost } = known;
     const text = this.#encode(call, id, mine);
     const write = async (when: WriteCondition) => {
-      known.lost = { text, base: mine };
+      known.lost = { text, base: mine, call, earlier: lost };
       try {
         const written = await call.change(() => this.#backend.write(id, text, ttl, when, call));
         if (written) remember(known, mine, text, ttl);
@@ -395,7 +412,12 @@ export abstract class SessionStore extends Store {
   async *#list(operation: 'all' | 'entries'): AsyncGenerator<ListedSession, void, undefined> {
     // Each step is a call of its own, with its own time limit.
     let step: Call<unknown> | undefined;
-    const caller: Caller = { check: () => step?.check(), progress: () => step?.progress() };
+    const caller: Caller = {
+      check: () => step?.check(),
+      progress: () => step?.progress(),
+      timeLeft: () => step?.timeLeft() ?? this.#timeoutMs,
+      wait: (ready) => step?.wait(ready) ?? ready,
+    };
     const sessions = this.#backend.entries(caller)[Symbol.asyncIterator]();
     let done: boolean | undefined = false;
     try {
@@ -455,7 +477,10 @@ export abstract class SessionStore extends Store {
       throw this.#error('CORRUPT', operation, sid, 'what is stored is no object with a `cookie`');
     }
     // The stored one is as old as the last write; touches have moved the deadline since.
-    if (session.cookie.expires) session.cookie.expires = new Date(Math.min(Date.now() + ttl, END_OF_TIME));
+    const { cookie } = session;
+    // One that never ends on the server (a peer may store such) has only its settings to tell.
+    const left = ttl === Number.POSITIVE_INFINITY ? (cookie.originalMaxAge ?? ttl) : ttl;
+    if (cookie.expires) cookie.expires = new Date(Math.min(Date.now() + left, END_OF_TIME));
     return session;
   }
 
@@ -534,7 +559,7 @@ export abstract class SessionStore extends Store {
   }
 
   #timeUp<T>(operation: string, sid: string | undefined, call: Call<T>): StoreError {
-    const about = { mayHaveHappened: call.pending };
+    const about = { mayHaveHappened: call.begun || call.pending };
     if (call.contended) return this.#error('CONFLICT', operation, sid, CONFLICT, about);
     return this.#error('TIMEOUT', operation, sid, `no answer within ${this.#timeoutMs} ms`, about);
   }
@@ -547,7 +572,7 @@ export abstract class SessionStore extends Store {
       return this.#error('BACKEND', operation, sid, cause.message, { cause, mayHaveHappened: call.pending });
     }
     return this.#error(error.code, operation, sid, cause.message, {
-      mayHaveHappened: call.pending && error.mayHaveHappened,
+      mayHaveHappened: call.begun || (call.pending && error.mayHaveHappened),
       ...(error.cause === undefined ? {} : { cause: scrub(error.cause, sid, call.text) }),
     });
   }

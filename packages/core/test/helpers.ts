@@ -118,7 +118,11 @@ export class MapBackend implements Backend {
   }
 
   close(): Answer<void> {
-    return this.#ask('close', { check() {}, progress() {} }, () => undefined);
+    return this.#ask(
+      'close',
+      { check() {}, progress() {}, timeLeft: () => 0, wait: (ready) => ready },
+      () => undefined,
+    );
   }
 
   #ask<T>(call: string, caller: Caller, act: () => T): Answer<T> {

@@ -12,7 +12,7 @@ import {
 } from '@session-stores/core';
 
 export interface MemoryStoreOptions extends StoreOptions, SweepOptions {
-  /** The most sessions to keep; beyond it the least recently used one goes. Default: no bound but expiry. */
+  /** The most sessions to keep, expired ones that are not swept yet among them; beyond it the least recently used one goes. Default: no bound. */
   maxSessions?: number | undefined;
 }
 
@@ -39,6 +39,9 @@ interface Entry {
 
 /** How many entries a sweep looks at before other work gets its turn. */
 const SLICE = 10_000;
+
+/** The same for a listing, where each entry costs its reader more. */
+const PAGE = 1_000;
 
 class MemoryBackend implements Backend {
   readonly name = 'memory';
@@ -84,7 +87,8 @@ class MemoryBackend implements Backend {
 
   async *entries(): AsyncGenerator<StoredSession & { id: string }> {
     // An entry in use moves to the end of the Map, where a walk over the Map itself would meet it again.
-    for (const id of [...this.#entries.keys()]) {
+    for (const [index, id] of [...this.#entries.keys()].entries()) {
+      if (index % PAGE === PAGE - 1) await setImmediate();
       const entry = this.#entries.get(id);
       const ttl = entry === undefined ? 0 : entry.deadline - performance.now();
       if (entry !== undefined && ttl > 0) yield { id, data: entry.data, ttl };

@@ -187,8 +187,7 @@ export class RedisBackend implements Backend {
 
   async #send<T>(caller: Caller, request: (client: Redis | Cluster) => Promise<T>): Promise<T> {
     if (this.#client.status !== 'ready') {
-      await this.#connected();
-      caller.check();
+      await caller.wait(this.#connected());
     }
     try {
       const answer = await request(this.#client);

@@ -1,4 +1,11 @@
-import { checkOptions, invalidOption, rule, SessionStore, type StoreOptions } from '@session-stores/core';
+import {
+  checkOptions,
+  DEFAULT_TIMEOUT_MS,
+  invalidOption,
+  rule,
+  SessionStore,
+  type StoreOptions,
+} from '@session-stores/core';
 import { type Cluster, Redis } from 'ioredis';
 import { RedisBackend } from './redis-backend.js';
 
@@ -34,17 +41,17 @@ export class RedisStore extends SessionStore {
       ),
       url: {
         wants:
-          'a redis:// or rediss:// URL with a host, its user and password percent-encoded, its path empty or a number',
+          'a redis:// or rediss:// URL with a host, its user and password percent-encoded, its path empty or a number, its query empty or connectionName and family',
         accepts: (value) => typeof value === 'string' && isRedisUrl(value),
         secret: true,
       },
       prefix: {
         wants:
-          'a non-empty string (without one, `clear` and `length` could not tell sessions from other keys)',
-        accepts: (value) => typeof value === 'string' && value !== '',
+          'a non-empty, well-formed string (without one, `clear` and `length` could not tell sessions from other keys)',
+        accepts: (value) => typeof value === 'string' && value !== '' && value.isWellFormed(),
       },
     });
-    const { client, url, timeoutMs = 5000, prefix = 'sess:' } = options;
+    const { client, url, timeoutMs = DEFAULT_TIMEOUT_MS, prefix = 'sess:' } = options;
     if ((client === undefined) === (url === undefined)) {
       throw invalidOption(about, `give either \`client\` or \`url\`, got ${client ? 'both' : 'neither'}`);
     }
@@ -59,9 +66,10 @@ export class RedisStore extends SessionStore {
 
 function isRedisUrl(text: string): boolean {
   if (!/^rediss?:\/\//.test(text) || !URL.canParse(text)) return false;
-  const { hostname, pathname, username, password } = new URL(text);
-  // ioredis takes any other path for a database, and the connection stays in database 0.
-  return hostname !== '' && /^\/?\d*$/.test(pathname) && isEncoded(username + password);
+  const { hostname, pathname, username, password, searchParams } = new URL(text);
+  const harmless = [...searchParams.keys()].every((name) => ['connectionName', 'family'].includes(name));
+  // ioredis takes any other path for a database, and stays in database 0; other queries would override how the client is set up.
+  return hostname !== '' && harmless && /^\/?\d*$/.test(pathname) && isEncoded(username + password);
 }
 
 function isEncoded(text: string): boolean {

@@ -20,7 +20,7 @@ declare module 'express-session' {
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 /** A call that is never over. */
-export const caller: Caller = { check() {}, progress() {} };
+export const caller: Caller = { check() {}, progress() {}, timeLeft: () => 60_000, wait: (ready) => ready };
 
 /** A plain client, closed after the test. */
 export function connect(url: string, options: Omit<RedisOptions, 'replyMapping'> = {}): Redis {

@@ -156,6 +156,8 @@ describeOnServer(
         progress() {
           pages++;
         },
+        timeLeft: () => 60_000,
+        wait: (ready) => ready,
       };
       expect(await collect(backend.entries(counting))).toEqual([]);
       expect(pages).toBeGreaterThan(10);
