@@ -1,15 +1,20 @@
 import { startRedisCluster } from './redis-cluster.js';
-import { type Server, ServerUnavailableError, startServer } from './server.js';
+import { type Server, type ServerName, ServerUnavailableError, startServer } from './server.js';
 
 interface Started extends Pick<Server, 'stop'> {
   readonly says: string;
 }
 
+const single = (name: ServerName, title: string) => async (): Promise<Started> => {
+  const server = await startServer(name);
+  return { says: `${title} ${server.version} (${server.how}): ${server.url}`, stop: server.stop };
+};
+
 const starters: Record<string, () => Promise<Started>> = {
-  async redis() {
-    const server = await startServer('redis');
-    return { says: `Redis ${server.version} (${server.how}): ${server.url}`, stop: server.stop };
-  },
+  mariadb: single('mariadb', 'MariaDB'),
+  mongo: single('mongo', 'MongoDB'),
+  mysql: single('mysql', 'MySQL'),
+  redis: single('redis', 'Redis'),
   async 'redis-cluster'() {
     const cluster = await startRedisCluster();
     return { says: `Redis Cluster ${cluster.version}: ${cluster.urls.join(' ')}`, stop: cluster.stop };

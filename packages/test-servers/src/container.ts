@@ -5,7 +5,7 @@ import type { Instance } from './instance.js';
 import { startKeeper } from './keeper.js';
 import { freePort } from './port.js';
 import { reason } from './program.js';
-import type { Log, Recipe, Setup } from './recipe.js';
+import { commandLine, type Log, type Recipe, type Setup } from './recipe.js';
 
 /** A server in a container; rejects when there is no Docker daemon or the image is not to be had. */
 export async function startContainer(
@@ -21,7 +21,7 @@ export async function startContainer(
   const setup = { ...options, host: '0.0.0.0', port: recipe.containerPort, directory: '/tmp' };
   log(`starting a container of ${image}`);
   const started = await new GenericContainer(image)
-    .withCommand([recipe.command, ...recipe.args(setup)])
+    .withCommand(commandLine(recipe, recipe.command, setup))
     // A port that Docker chooses changes with every restart.
     .withExposedPorts({ container: recipe.containerPort, host: await freePort() })
     .start()

@@ -10,13 +10,14 @@ const run = promisify(execFile);
 
 /**
  * A program from the packages of Debian or Ubuntu, unpacked into the cache folder with the libraries that this
- * machine lacks. Needs no root and changes nothing on the system.
+ * machine lacks. Needs no root and changes nothing on the system. `add` puts into it what no package has.
  */
 export async function fromDebian(
   name: string,
   packages: readonly string[],
   file: string,
   log: Log,
+  add?: (root: string, log: Log) => Promise<void>,
 ): Promise<Program> {
   const servers = join(cacheFolder(), 'servers');
   const root = join(servers, name);
@@ -33,6 +34,7 @@ export async function fromDebian(
   try {
     const fresh = join(work, 'root');
     for (const archive of await download(packages, work, log)) await run('dpkg', ['-x', archive, fresh]);
+    await add?.(fresh, log);
     await unpacked(fresh, file);
     await install(fresh, root, cached);
   } finally {
@@ -101,6 +103,11 @@ async function install(fresh: string, root: string, cached: () => Promise<Progra
 }
 
 async function unpacked(root: string, file: string): Promise<Program> {
+  return runnable(join(root, file), await environmentIn(root));
+}
+
+/** What a program that was unpacked into `root` needs to find the libraries that were unpacked with it. */
+export async function environmentIn(root: string): Promise<NodeJS.ProcessEnv> {
   const libraries: string[] = [];
   for (const folder of [join(root, 'usr/lib'), join(root, 'lib')]) {
     const entries = await readdir(folder).catch(() => []);
@@ -108,5 +115,5 @@ async function unpacked(root: string, file: string): Promise<Program> {
       ...entries.filter((entry) => entry.includes('-linux-')).map((entry) => join(folder, entry)),
     );
   }
-  return runnable(join(root, file), { ...process.env, LD_LIBRARY_PATH: libraries.join(':') });
+  return { ...process.env, LD_LIBRARY_PATH: libraries.join(':') };
 }

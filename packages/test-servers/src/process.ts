@@ -16,7 +16,7 @@ import type { Setup } from './recipe.js';
 export async function startProcess(
   name: string,
   program: Program,
-  args: (at: Pick<Setup, 'host' | 'port' | 'directory'>) => string[],
+  command: (at: Pick<Setup, 'host' | 'port' | 'directory'>) => readonly [string, ...string[]],
 ): Promise<Instance> {
   const host = '127.0.0.1';
   const port = await freePort();
@@ -26,7 +26,8 @@ export async function startProcess(
 
   async function launch(): Promise<ChildProcess> {
     const output = openSync(log, 'a');
-    const started = spawn(program.file, args({ host, port, directory }), {
+    const [file, ...args] = command({ host, port, directory });
+    const started = spawn(file, args, {
       cwd: directory,
       env: program.env,
       // In a session of its own, so that Ctrl-C reaches the application and not its server.
@@ -35,7 +36,8 @@ export async function startProcess(
     });
     closeSync(output);
     await once(started, 'spawn');
-    keeper.last(`kill -KILL ${started.pid}`);
+    // Its group, because preparing takes processes of its own.
+    keeper.last(`kill -KILL -${started.pid}`);
     // The system may give the process id to somebody else now.
     started.once('exit', () => keeper.last(':'));
     started.unref();
@@ -57,7 +59,7 @@ export async function startProcess(
       if (hasEnded(child)) return;
       const exit = once(child, 'exit');
       child.ref();
-      child.kill('SIGKILL');
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
       await exit;
     },
     async start() {

@@ -32,7 +32,16 @@ export interface Recipe {
   /** Gets the program into the cache folder without root, or says why not. */
   fetch(log: Log): Promise<Program>;
   args(setup: Setup): string[];
+  /** Shell commands to run before it, to make its data directory, say: `$0` is the program, `$@` are its arguments. */
+  prepare?(setup: Setup): string;
   url(host: string, port: number): string;
   /** The version of the server at `url`; rejects while it is not ready. */
   probe(url: string): Promise<string>;
+}
+
+/** The command that starts a server, with what it needs before in the same process. */
+export function commandLine(recipe: Recipe, program: string, setup: Setup): [string, ...string[]] {
+  const args = recipe.args(setup);
+  if (recipe.prepare === undefined) return [program, ...args];
+  return ['sh', '-c', `set -e\n${recipe.prepare(setup)}\nexec "$0" "$@"`, program, ...args];
 }

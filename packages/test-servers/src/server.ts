@@ -3,12 +3,14 @@ import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startContainer } from './container.js';
 import type { Instance } from './instance.js';
+import { mongo } from './mongo.js';
+import { mariadb, mysql } from './mysql.js';
 import { startProcess } from './process.js';
 import { reason } from './program.js';
-import type { Recipe } from './recipe.js';
+import { commandLine, type Recipe } from './recipe.js';
 import { redis } from './redis.js';
 
-const recipes = { redis } satisfies Record<string, Recipe>;
+const recipes = { mariadb, mongo, mysql, redis } satisfies Record<string, Recipe>;
 
 export type ServerName = keyof typeof recipes;
 
@@ -153,7 +155,7 @@ async function obtain(name: ServerName, recipe: Recipe, how: OwnWay, options: Se
   if (directory !== undefined) await mkdir(directory, { recursive: true });
   return () =>
     startProcess(name, program, (place) =>
-      recipe.args({ ...place, args, persist, directory: directory ?? place.directory }),
+      commandLine(recipe, program.file, { ...place, args, persist, directory: directory ?? place.directory }),
     );
 }
 

@@ -1,26 +1,49 @@
 import type { TestProject } from 'vitest/node';
-import { type Server, ServerUnavailableError, startServer } from './server.js';
+import { type Server, type ServerName, ServerUnavailableError, startServer } from './server.js';
 import type { Shared } from './vitest.js';
 
-/** A vitest globalSetup: starts the servers that a run shares, and says at its end what was not run for want of one. */
-export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  let redis: Server | undefined;
-  let shared: Shared;
-  try {
-    redis = await startServer('redis');
-    const { name, url, version, how } = redis;
-    shared = { name, url, version, how };
-  } catch (error) {
-    if (!(error instanceof ServerUnavailableError)) throw error;
-    shared = { unavailable: error.message };
-  }
-  project.provide('testServers', { redis: shared });
+type Setup = (project: TestProject) => Promise<() => Promise<void>>;
 
-  return async () => {
-    await redis?.stop();
-    reportNotRun(project);
+/** A vitest globalSetup: starts the servers that a run shares, and says at its end what was not run for want of one. */
+export function sharing(...names: readonly ServerName[]): Setup {
+  return async (project) => {
+    const started: Server[] = [];
+    const share = async (name: ServerName): Promise<[ServerName, Shared]> => {
+      try {
+        const server = await startServer(name);
+        started.push(server);
+        const { url, version, how } = server;
+        return [name, { name, url, version, how }];
+      } catch (error) {
+        if (!(error instanceof ServerUnavailableError)) throw error;
+        return [name, { unavailable: error.message }];
+      }
+    };
+    project.provide('testServers', Object.fromEntries(await Promise.all(names.map(share))));
+
+    return async () => {
+      await Promise.all(started.map((server) => server.stop()));
+      reportNotRun(project);
+    };
   };
 }
+
+const everything = ['mariadb', 'mongo', 'mysql', 'redis'] as const;
+
+/** What the tests of one database alone need. */
+const own: Readonly<Record<string, readonly ServerName[]>> = {
+  mongo: ['mongo'],
+  mysql: ['mariadb', 'mysql'],
+  redis: ['redis'],
+};
+
+/** Shares what the chosen projects need. */
+const setup: Setup = (project) => {
+  const names = project.vitest.projects.flatMap(({ name }) => own[name] ?? everything);
+  return sharing(...new Set(names))(project);
+};
+
+export default setup;
 
 function reportNotRun(project: TestProject): void {
   const suites = new Map<string, string[]>();

@@ -10,7 +10,7 @@ export type Shared = SharedServer | { readonly unavailable: string };
 
 declare module 'vitest' {
   interface ProvidedContext {
-    testServers: Readonly<Record<ServerName, Shared>>;
+    testServers: Readonly<Partial<Record<ServerName, Shared>>>;
   }
   interface TaskMeta {
     /** Why the tests that stood here were not run. */
@@ -64,13 +64,11 @@ export function uniquePrefix(): string {
 }
 
 function sharedServer(name: ServerName): Shared {
-  const servers = inject('testServers');
-  if (servers === undefined) {
-    throw new Error(
-      `describeOnServer('${name}') wants globalSetup: ['@session-stores/test-servers/vitest-setup'] in the vitest configuration`,
-    );
-  }
-  return servers[name];
+  const shared = inject('testServers')?.[name];
+  if (shared !== undefined) return shared;
+  throw new Error(
+    `describeOnServer('${name}') wants globalSetup: ['@session-stores/test-servers/vitest-setup'] in the vitest configuration, or one with sharing('${name}')`,
+  );
 }
 
 function notRun(why: string): void {

@@ -58,7 +58,9 @@ describe('where nothing is to be had', () => {
 describe('bad input', () => {
   test('an unknown server', async () => {
     // @ts-expect-error: what a JavaScript caller may write
-    await expect(startServer('oracle')).rejects.toThrow("startServer: no server 'oracle', only redis");
+    await expect(startServer('oracle')).rejects.toThrow(
+      "startServer: no server 'oracle', only mariadb, mongo, mysql, redis",
+    );
   });
 
   test.each<ServerOptions>([{ args: [] }, { persist: true }, { directory: '/tmp' }])(
