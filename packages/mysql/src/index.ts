@@ -1,0 +1,1 @@
+export { MySQLStore, type MySQLStoreOptions } from './mysql-store.js';

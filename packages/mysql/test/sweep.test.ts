@@ -1,0 +1,106 @@
+import { expect, test } from 'vitest';
+import {
+  backendOn,
+  caller,
+  failure,
+  lookAt,
+  MINUTE,
+  onEachServer,
+  open,
+  peerTable,
+  poolOn,
+  sessionWith,
+  uniqueTable,
+} from './helpers.js';
+
+onEachServer('a sweep', ({ url }) => {
+  const look = lookAt(url);
+
+  /** A table with so many expired sessions and one that lives. */
+  async function setUp(expired: number, make: 'ours' | 'theirs' = 'ours') {
+    const table = uniqueTable();
+    if (make === 'theirs') await look.query(peerTable(table));
+    const backend = backendOn(url, table);
+    await backend.write('alive', 'text', MINUTE, 'always', caller);
+    const ids = Array.from({ length: expired }, (_, n) => [`id${n}`, 1_000_000 + n, 'text']);
+    if (expired > 0) await look.query(`INSERT INTO ${table} (session_id, expires, data) VALUES ?`, [ids]);
+    const left = async () =>
+      (await look.query(`SELECT session_id FROM ${table} ORDER BY expires`)).map((row) =>
+        String(row['session_id']),
+      );
+    return { table, backend, left };
+  }
+
+  test.each(['ours', 'theirs'] as const)('deletes what has expired, and nothing else: %s', async (make) => {
+    const { backend, left } = await setUp(450, make);
+    expect(await backend.sweep(caller)).toBe(450);
+    expect(await left()).toEqual(['alive']);
+    expect(await backend.sweep(caller)).toBe(0);
+  });
+
+  test('by several at once deletes each session once, without a deadlock, while sessions are written', async () => {
+    const { table, backend, left } = await setUp(3000);
+    const others = Array.from({ length: 3 }, () => backendOn(url, table));
+    let sweeping = true;
+    const writes = Promise.all(
+      others.map(async (other, turn) => {
+        let slowest = 0;
+        for (let n = 0; sweeping; n++) {
+          const start = performance.now();
+          await other.write(`new${turn}-${n % 10}`, 'text', MINUTE, 'always', caller);
+          await other.touch('alive', MINUTE, 'extend', caller);
+          slowest = Math.max(slowest, performance.now() - start);
+        }
+        return slowest;
+      }),
+    );
+    const swept = await Promise.all([backend, ...others].map((each) => each.sweep(caller)));
+    sweeping = false;
+    expect(swept.reduce((sum, count) => sum + count)).toBe(3000);
+    expect(Math.max(...(await writes))).toBeLessThan(1000);
+    expect((await left()).every((id) => id === 'alive' || id.startsWith('new'))).toBe(true);
+  });
+
+  test('leaves what another client has locked for the next time', async () => {
+    const { table, backend, left } = await setUp(210);
+    const locker = await look.session();
+    await locker.query('BEGIN');
+    await locker.query(`SELECT * FROM ${table} WHERE session_id IN ('id3', 'id205') FOR UPDATE`);
+    expect(await backend.sweep(caller)).toBe(208);
+    expect(await left()).toEqual(['id3', 'id205', 'alive']);
+    await locker.query('ROLLBACK');
+    expect(await backend.sweep(caller)).toBe(2);
+  });
+
+  test('runs by itself, and goes on after an error', async () => {
+    const { table, left } = await setUp(5);
+    const store = open({ uri: url, table, createTable: false, sweepInterval: 0.05 });
+    await expect.poll(left, { timeout: 5000 }).toEqual(['alive']);
+
+    const failed = new Promise((resolve) => store.once('failed', resolve));
+    await look.query(`RENAME TABLE ${table} TO ${table}_away`);
+    expect(await failed).toMatchObject({ code: 'BACKEND', operation: 'sweep', backend: 'mysql' });
+    await look.query(`RENAME TABLE ${table}_away TO ${table}`);
+    await look.query(`INSERT INTO ${table} VALUES ('late', 1, 'text')`);
+    await expect.poll(left, { timeout: 5000 }).toEqual(['alive']);
+  });
+
+  test('on an injected pool does not hold others up behind a locked row', async () => {
+    const { table, left } = await setUp(100);
+    const store = open({ pool: poolOn(url), table });
+    const locker = await look.session();
+    await locker.query('BEGIN');
+    await locker.query(`SELECT * FROM ${table} WHERE session_id = 'id50' FOR UPDATE`);
+    const swept = store.sweep();
+    const start = performance.now();
+    await Promise.all(Array.from({ length: 30 }, (_, n) => store.set(`id5${n}x`, sessionWith())));
+    expect(performance.now() - start).toBeLessThan(4000);
+    expect(await swept).toBe(99);
+    expect((await left())[0]).toBe('id50');
+  });
+
+  test('that cannot be done says why', async () => {
+    const store = open({ uri: url, table: uniqueTable(), createTable: false });
+    expect((await failure(store.sweep())).message).toContain('there is no table');
+  });
+});
