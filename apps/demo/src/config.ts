@@ -11,6 +11,8 @@ export interface Config {
   readonly store: StoreName;
   /** `PORT`; `undefined` means the first free one from 3000 up. */
   readonly port: number | undefined;
+  /** `HOST`: where to listen. Default: this machine alone, because the accounts are known to everybody; in production everywhere. */
+  readonly host: string | undefined;
   /** `SESSION_SECRET` signs the cookies. Without one, outside production, a secret that is made once and kept in `stateDir`. */
   readonly secret: string;
   /** `NODE_ENV=production`: cookies over HTTPS only, behind one proxy, and no sessions view. */
@@ -30,6 +32,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   return {
     store: readStore(env['SESSION_STORE'] || 'memory'),
     port: readWhole(env, 'PORT', 0, 65_535),
+    host: env['HOST'] || (production ? undefined : 'localhost'),
     maxAge: (readWhole(env, 'SESSION_MAX_AGE', 1, 31_536_000) ?? 3600) * 1000,
     bindAddress: readSwitch(env, 'SESSION_BIND_ADDRESS'),
     secret: env['SESSION_SECRET'] || defaultSecret(production, stateDir),

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hints } from './accounts.js';
 import { createApp, longestPause } from './app.js';
-import { readConfig } from './config.js';
+import { type Config, readConfig } from './config.js';
 import { ConfigError } from './config-error.js';
 import { openStore, storeNames } from './stores.js';
 
@@ -16,7 +16,7 @@ const sameSignal = 250;
 async function main(): Promise<void> {
   const config = readConfig(process.env);
   const server = createServer();
-  const port = await listen(server, config.port);
+  const port = await listen(server, config);
 
   // The port is ours alone, so what is named after it is written to by no second demo. What is asked meanwhile waits.
   const folder = join(config.stateDir, `${config.store}-${port}`);
@@ -47,10 +47,13 @@ async function main(): Promise<void> {
 }
 
 /** Listens on the wanted port, else on the first free one from 3000 up. */
-async function listen(server: Server, wanted: number | undefined): Promise<number> {
+async function listen(
+  server: Server,
+  { port: wanted, host }: Pick<Config, 'port' | 'host'>,
+): Promise<number> {
   for (let port = wanted ?? 3000; ; port += 1) {
     try {
-      await once(server.listen(port), 'listening');
+      await once(server.listen({ port, host }), 'listening');
       const address = server.address();
       return typeof address === 'object' && address !== null ? address.port : port;
     } catch (error) {

@@ -1,6 +1,9 @@
 import type { SessionStore } from '@session-stores/core';
 import { MemoryStore } from '@session-stores/memory';
+import { MongoStore } from '@session-stores/mongo';
+import { MySQLStore } from '@session-stores/mysql';
 import { RedisStore } from '@session-stores/redis';
+import type { ServerName } from '@session-stores/test-servers';
 import { ConfigError } from './config-error.js';
 
 interface StoreKind {
@@ -9,7 +12,7 @@ interface StoreKind {
   readonly about: string;
   /** Where its server comes from; a store without one needs none. */
   readonly server?: {
-    readonly name: 'redis';
+    readonly name: ServerName;
     /** The environment variable that says where the server is. */
     readonly urlVariable: string;
   };
@@ -28,6 +31,20 @@ const table = {
     about: 'Sessions live in Redis: restart the demo, or run several of them, and you stay logged in.',
     server: { name: 'redis', urlVariable: 'REDIS_URL' },
     open: (url) => new RedisStore({ url, prefix: 'session-stores-demo:' }),
+  },
+  mysql: {
+    label: 'MySQL',
+    about:
+      'Sessions live in a table of MySQL or MariaDB: restart the demo, or run several of them, and you stay logged in.',
+    server: { name: 'mariadb', urlVariable: 'MYSQL_URL' },
+    open: (uri) => new MySQLStore({ uri, table: 'session_stores_demo' }),
+  },
+  mongo: {
+    label: 'MongoDB',
+    about:
+      'Sessions live in a collection of MongoDB: restart the demo, or run several of them, and you stay logged in.',
+    server: { name: 'mongo', urlVariable: 'MONGO_URL' },
+    open: (url) => new MongoStore({ url, collectionName: 'session-stores-demo' }),
   },
 } as const satisfies Record<string, StoreKind>;
 
@@ -68,7 +85,7 @@ export async function openStore(
   const url = env[urlVariable];
   if (url) {
     const store = await orConfigError(() => open(url), `${urlVariable} cannot be used`);
-    return opened(store, `at ${new URL(url).host}`);
+    return opened(store, `at ${hostOf(url)}`);
   }
 
   log(`no ${urlVariable}: starting a real ${label} for this demo …`);
@@ -76,7 +93,7 @@ export async function openStore(
   const { startServer, ServerUnavailableError } = await import('@session-stores/test-servers');
   const start = async () => {
     try {
-      return await startServer(wanted.name, { private: true, directory: folder, log });
+      return await startServer(wanted.name, { private: true, persist: true, directory: folder, log });
     } catch (error) {
       // A container cannot keep its data in the folder, but where Docker is all there is, it is better than nothing.
       if (error instanceof ServerUnavailableError) return startServer(wanted.name, { log });
@@ -86,8 +103,13 @@ export async function openStore(
   const server = await orConfigError(start, `${urlVariable} is missing, and no server could be started`);
   const kept = server.how === 'container' ? 'end with the demo' : `are kept in ${folder}`;
   log(`started ${label} ${server.version} (${server.how}); its sessions ${kept}`);
-  const where = `version ${server.version}, at ${new URL(server.url).host}, started by the demo`;
+  const where = `version ${server.version}, at ${hostOf(server.url)}, started by the demo`;
   return opened(open(server.url), where, () => server.stop());
+}
+
+/** The host of a URL, or the hosts: a replica set's URL names several, which `URL` does not take. */
+function hostOf(url: string): string {
+  return url.replace(/^[^/]*\/\/(?:[^/]*@)?/, '').replace(/[/?].*/, '');
 }
 
 async function orConfigError<T>(attempt: () => T, problem: string): Promise<Awaited<T>> {

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { cacheFolder, startServer } from '@session-stores/test-servers';
 import { describeOnServer } from '@session-stores/test-servers/vitest';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import { storeNames, stores } from '../src/stores.js';
 import { Visitor } from './helpers.js';
 
 const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
@@ -63,7 +64,7 @@ describe('the demo as a process', () => {
     const demo = new Demo(anyPort);
     expect(await new Visitor(await demo.address()).session()).toMatchObject({ store: 'memory', views: 1 });
     expect(demo.output).toContain('alice / wonderland');
-    expect(demo.output).toContain('SESSION_STORE=memory|redis');
+    expect(demo.output).toContain('SESSION_STORE=memory|redis|mysql|mongo');
     expect(await demo.end('SIGINT')).toBe(0);
   });
 
@@ -101,7 +102,10 @@ describe('the demo as a process', () => {
   });
 
   test.each([
-    [{ SESSION_STORE: 'floppy' }, 'SESSION_STORE is "floppy"; it has to be one of: memory, redis.'],
+    [
+      { SESSION_STORE: 'floppy' },
+      'SESSION_STORE is "floppy"; it has to be one of: memory, redis, mysql, mongo.',
+    ],
     [{ PORT: 'http' }, 'PORT is "http"; it has to be a whole number from 0 to 65535.'],
     [{ PORT: '65536' }, 'PORT is "65536"; it has to be a whole number from 0 to 65535.'],
     [{ SESSION_MAX_AGE: '1h' }, 'SESSION_MAX_AGE is "1h"; it has to be a whole number from 1 to 31536000.'],
@@ -171,43 +175,49 @@ describe('the demo as a process', () => {
   });
 });
 
-describeOnServer(
-  () => startServer('redis', { private: true }),
-  'the demo on Redis, started again',
-  (server) => {
-    async function survives(env: Record<string, string>, signal: NodeJS.Signals): Promise<string> {
-      const first = new Demo({ PORT: '0', SESSION_STORE: 'redis', ...env });
-      const visitor = new Visitor(await first.address());
-      await visitor.login();
-      await visitor.ask('/cart', { form: { item: 'Teapot' } });
-      await first.end(signal);
-      const second = new Demo({ PORT: new URL(visitor.base).port, SESSION_STORE: 'redis', ...env });
-      await second.address();
-      expect(await visitor.session()).toMatchObject({ store: 'redis', user: 'alice', cart: ['Teapot'] });
-      expect(await second.end('SIGTERM')).toBe(0);
-      return first.output;
-    }
+for (const name of storeNames) {
+  const { label, server: wanted } = stores[name];
+  if (wanted === undefined) continue;
+  const { urlVariable } = wanted;
 
-    test('knows its visitors on the Redis of REDIS_URL, also in production', async () => {
-      expect(await survives({ REDIS_URL: server.url }, 'SIGTERM')).not.toContain('starting');
-      const first = new Demo({
-        PORT: '0',
-        SESSION_STORE: 'redis',
-        REDIS_URL: server.url,
-        NODE_ENV: 'production',
-        SESSION_SECRET: 'kept by the operator',
+  describeOnServer(
+    () => startServer(wanted.name, { private: true }),
+    `the demo on ${label}, started again`,
+    ({ url }) => {
+      async function survives(env: Record<string, string>, signal: NodeJS.Signals): Promise<string> {
+        const first = new Demo({ PORT: '0', SESSION_STORE: name, ...env });
+        const visitor = new Visitor(await first.address());
+        await visitor.login();
+        await visitor.ask('/cart', { form: { item: 'Teapot' } });
+        await first.end(signal);
+        const second = new Demo({ PORT: new URL(visitor.base).port, SESSION_STORE: name, ...env });
+        await second.address();
+        expect(await visitor.session()).toMatchObject({ store: name, user: 'alice', cart: ['Teapot'] });
+        expect(await second.end('SIGTERM')).toBe(0);
+        return first.output;
+      }
+
+      test(`knows its visitors on the server of ${urlVariable}, also in production`, async () => {
+        expect(await survives({ [urlVariable]: url }, 'SIGTERM')).not.toContain('starting');
+        const first = new Demo({
+          PORT: '0',
+          SESSION_STORE: name,
+          [urlVariable]: url,
+          NODE_ENV: 'production',
+          SESSION_SECRET: 'kept by the operator',
+        });
+        const visitor = new Visitor(await first.address(), { 'X-Forwarded-Proto': 'https' });
+        expect(first.output).not.toContain('wonderland');
+        await visitor.login();
+        expect(await visitor.session()).toMatchObject({ user: 'alice' });
       });
-      const visitor = new Visitor(await first.address(), { 'X-Forwarded-Proto': 'https' });
-      expect(first.output).not.toContain('wonderland');
-      await visitor.login();
-      expect(await visitor.session()).toMatchObject({ user: 'alice' });
-    });
 
-    test('knows its visitors on the Redis that it starts itself, even after a crash', async () => {
-      const output = await survives({}, 'SIGTERM');
-      expect(output).toContain('no REDIS_URL: starting a real Redis for this demo');
-      expect(output).toContain(`are kept in ${join(cache, 'demo', 'redis-')}`);
-      await survives({}, 'SIGKILL');
-    });
-  },
-);
+      test('knows its visitors on the server that it starts itself, even after a crash', async () => {
+        const output = await survives({}, 'SIGTERM');
+        expect(output).toContain(`no ${urlVariable}: starting a real ${label} for this demo`);
+        expect(output).toContain(`are kept in ${join(cache, 'demo', `${name}-`)}`);
+        await survives({}, 'SIGKILL');
+      });
+    },
+  );
+}
