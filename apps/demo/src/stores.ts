@@ -102,8 +102,8 @@ export async function openStore(
   };
   const server = await orConfigError(start, `${urlVariable} is missing, and no server could be started`);
   const kept = server.how === 'container' ? 'end with the demo' : `are kept in ${folder}`;
-  log(`started ${label} ${server.version} (${server.how}); its sessions ${kept}`);
-  const where = `version ${server.version}, at ${hostOf(server.url)}, started by the demo`;
+  log(`started ${server.name} ${server.version} (${server.how}); its sessions ${kept}`);
+  const where = `${server.name} ${server.version}, at ${hostOf(server.url)}, started by the demo`;
   return opened(open(server.url), where, () => server.stop());
 }
 
