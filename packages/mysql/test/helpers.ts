@@ -68,7 +68,7 @@ export function connect(url: string, options: PoolOptions = {}): Client {
 
 /** The same, for all tests of a file. */
 export function lookAt(url: string): Client {
-  const look = connect(url);
+  const look = connect(url, { connectionLimit: 40 });
   afterAll(() => look.end());
   return look;
 }
