@@ -1,6 +1,7 @@
+import { caller, collect } from '@session-stores/test-kit';
 import { describeOnServer } from '@session-stores/test-servers/vitest';
 import { describe, expect, test } from 'vitest';
-import { backendOn, caller, collect, connect, uniqueName } from './helpers.js';
+import { backendOn, connect, uniqueName } from './helpers.js';
 
 const MINUTE = 60_000;
 

@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
+import { failure, serve, sessionWith } from '@session-stores/test-kit';
 import { describeOnServer } from '@session-stores/test-servers/vitest';
 import type { MongoClient } from 'mongodb';
 import { expect, onTestFinished, test } from 'vitest';
-import { connect, failure, open, serve, sessionWith, uniqueName } from './helpers.js';
+import { connect, open, uniqueName } from './helpers.js';
 
 const NOWHERE = 'mongodb://127.0.0.1:1';
 

@@ -1,8 +1,9 @@
+import { caller, failure, sessionWith } from '@session-stores/test-kit';
 import { startServer } from '@session-stores/test-servers';
 import { describeOnServer } from '@session-stores/test-servers/vitest';
 import type { IndexDescriptionInfo } from 'mongodb';
 import { expect, test } from 'vitest';
-import { backendOn, caller, connect, failure, open, sessionWith, uniqueName } from './helpers.js';
+import { backendOn, connect, open, uniqueName } from './helpers.js';
 
 const MINUTE = 60_000;
 

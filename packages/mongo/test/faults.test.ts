@@ -1,9 +1,10 @@
 import type { StoreError } from '@session-stores/core';
+import { collect, failure, serve, sessionWith } from '@session-stores/test-kit';
 import { startMongoReplicaSet, startServer } from '@session-stores/test-servers';
 import { describeOnServer } from '@session-stores/test-servers/vitest';
 import { expect, onTestFinished, test } from 'vitest';
 import type { MongoStore } from '../src/index.js';
-import { collect, connect, failure, open, serve, sessionWith, uniqueName } from './helpers.js';
+import { connect, open, uniqueName } from './helpers.js';
 
 const LIMIT = 1000;
 /** What a busy machine may add to a time limit. */

@@ -1,9 +1,10 @@
+import { serve, sessionWith } from '@session-stores/test-kit';
 import { describeOnServer } from '@session-stores/test-servers/vitest';
 import { MongoStore as ConnectMongo } from 'connect-mongo';
 import type session from 'express-session';
 import { type Document, MongoClient } from 'mongodb';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
-import { open, serve, sessionWith, uniqueName } from './helpers.js';
+import { open, uniqueName } from './helpers.js';
 
 const layouts = {
   'as text': {},

@@ -1,10 +1,11 @@
 import { inspect } from 'node:util';
+import { failure, sessionWith } from '@session-stores/test-kit';
 import { startServer } from '@session-stores/test-servers';
 import { describeOnServer } from '@session-stores/test-servers/vitest';
 import { MongoClient } from 'mongodb';
 import { describe, expect, test } from 'vitest';
 import { MongoStore, type MongoStoreOptions } from '../src/index.js';
-import { connect, failure, open, sessionWith, uniqueName } from './helpers.js';
+import { connect, open, uniqueName } from './helpers.js';
 
 describe('the options', () => {
   const url = 'mongodb://host';

@@ -1,8 +1,9 @@
+import { serve, sessionWith } from '@session-stores/test-kit';
 import { describeOnServer } from '@session-stores/test-servers/vitest';
 import type { SessionData } from 'express-session';
 import { expect, onTestFinished, test } from 'vitest';
 import type { MongoStore } from '../src/index.js';
-import { connect, open, serve, sessionWith, uniqueName } from './helpers.js';
+import { connect, open, uniqueName } from './helpers.js';
 
 /** A session as a request of this store has loaded it. */
 async function load(store: MongoStore, id: string) {

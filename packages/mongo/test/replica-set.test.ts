@@ -1,8 +1,9 @@
+import { failure, sessionWith } from '@session-stores/test-kit';
 import { startMongoReplicaSet } from '@session-stores/test-servers';
 import { describeOnServer } from '@session-stores/test-servers/vitest';
 import { type MongoClient, ReadPreference } from 'mongodb';
 import { expect, onTestFinished, test } from 'vitest';
-import { connect, failure, open, sessionWith, uniqueName } from './helpers.js';
+import { connect, open, uniqueName } from './helpers.js';
 
 const BOUND = { timeout: 20_000, interval: 100 };
 

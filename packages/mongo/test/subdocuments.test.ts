@@ -1,7 +1,8 @@
+import { caller, collect } from '@session-stores/test-kit';
 import { describeOnServer } from '@session-stores/test-servers/vitest';
 import { Binary, Decimal128, Double, Int32, Long, ObjectId } from 'mongodb';
 import { expect, test } from 'vitest';
-import { backendOn, caller, collect, connect } from './helpers.js';
+import { backendOn, connect } from './helpers.js';
 
 const MINUTE = 60_000;
 

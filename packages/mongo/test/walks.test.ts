@@ -1,7 +1,8 @@
 import type { Caller } from '@session-stores/core';
+import { caller, collect, sessionWith } from '@session-stores/test-kit';
 import { describeOnServer } from '@session-stores/test-servers/vitest';
 import { expect, test } from 'vitest';
-import { backendOn, caller, collect, connect, open, sessionWith, uniqueName } from './helpers.js';
+import { backendOn, connect, open, uniqueName } from './helpers.js';
 
 const MINUTE = 60_000;
 

@@ -1,9 +1,8 @@
+import { caller, collect } from '@session-stores/test-kit';
 import { expect, test } from 'vitest';
 import {
   backendOn,
   backendOver,
-  caller,
-  collect,
   lookAt,
   MINUTE,
   onEachServer,

@@ -1,8 +1,9 @@
+import { collect, failure, serve, sessionWith } from '@session-stores/test-kit';
 import { type OwnServer, startServer } from '@session-stores/test-servers';
 import { describeOnServer } from '@session-stores/test-servers/vitest';
 import { expect, test } from 'vitest';
 import { MySQLStore, type MySQLStoreOptions } from '../src/index.js';
-import { collect, connect, failure, open, poolOn, serve, sessionWith, uniqueTable } from './helpers.js';
+import { connect, open, poolOn, uniqueTable } from './helpers.js';
 
 const LIMIT = 400;
 /** What a busy machine may add to a time limit. */

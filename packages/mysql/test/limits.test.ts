@@ -1,7 +1,8 @@
+import { failure, sessionWith } from '@session-stores/test-kit';
 import { startServer } from '@session-stores/test-servers';
 import { describeOnServer } from '@session-stores/test-servers/vitest';
 import { expect, test } from 'vitest';
-import { connect, failure, lookAt, onEachServer, open, poolOn, sessionWith, uniqueTable } from './helpers.js';
+import { connect, lookAt, onEachServer, open, poolOn, uniqueTable } from './helpers.js';
 
 onEachServer('a large session', ({ url }) => {
   const look = lookAt(url);

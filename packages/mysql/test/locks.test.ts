@@ -1,15 +1,7 @@
+import { failure, sessionWith } from '@session-stores/test-kit';
 import { expect, test } from 'vitest';
 import type { MySQLStore } from '../src/index.js';
-import {
-  type Client,
-  failure,
-  lookAt,
-  onEachServer,
-  open,
-  poolOn,
-  sessionWith,
-  uniqueTable,
-} from './helpers.js';
+import { type Client, lookAt, onEachServer, open, poolOn, uniqueTable } from './helpers.js';
 
 /** What a busy machine may add to a time limit. */
 const MARGIN = 1000;

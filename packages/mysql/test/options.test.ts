@@ -1,8 +1,9 @@
+import { failure, sessionWith } from '@session-stores/test-kit';
 import { createPool } from 'mysql2';
 import { createPool as createPromisePool } from 'mysql2/promise';
 import { expect, test } from 'vitest';
 import { MySQLStore } from '../src/index.js';
-import { failure, onEachServer, open, poolOn, sessionWith, uniqueTable } from './helpers.js';
+import { onEachServer, open, poolOn, uniqueTable } from './helpers.js';
 
 const HERE = { host: '127.0.0.1' };
 

@@ -1,8 +1,9 @@
+import { serve, sessionWith } from '@session-stores/test-kit';
 import connectMySQL from 'express-mysql-session';
 import session from 'express-session';
 import type { RowDataPacket } from 'mysql2';
 import { expect, onTestFinished, test } from 'vitest';
-import { lookAt, onEachServer, open, serve, sessionWith, uniqueTable } from './helpers.js';
+import { lookAt, onEachServer, open, uniqueTable } from './helpers.js';
 
 const TheirStore = connectMySQL(session);
 

@@ -1,17 +1,6 @@
+import { caller, failure, sessionWith } from '@session-stores/test-kit';
 import { expect, test } from 'vitest';
-import {
-  backendOn,
-  caller,
-  failure,
-  lookAt,
-  MINUTE,
-  onEachServer,
-  open,
-  peerTable,
-  poolOn,
-  sessionWith,
-  uniqueTable,
-} from './helpers.js';
+import { backendOn, lookAt, MINUTE, onEachServer, open, peerTable, poolOn, uniqueTable } from './helpers.js';
 
 onEachServer('a sweep', ({ url }) => {
   const look = lookAt(url);

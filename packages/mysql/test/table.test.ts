@@ -1,16 +1,8 @@
+import { failure, sessionWith } from '@session-stores/test-kit';
 import type { RowDataPacket } from 'mysql2';
 import { expect, test } from 'vitest';
 import type { MySQLStoreOptions } from '../src/index.js';
-import {
-  failure,
-  lookAt,
-  onEachServer,
-  open,
-  peerTable,
-  poolOn,
-  sessionWith,
-  uniqueTable,
-} from './helpers.js';
+import { lookAt, onEachServer, open, peerTable, poolOn, uniqueTable } from './helpers.js';
 
 onEachServer('the table', ({ url, name: server }) => {
   const look = lookAt(url);

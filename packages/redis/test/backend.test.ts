@@ -1,6 +1,7 @@
+import { caller, collect } from '@session-stores/test-kit';
 import { describeOnServer, uniquePrefix } from '@session-stores/test-servers/vitest';
 import { expect, test } from 'vitest';
-import { backendOn, caller, collect, connect } from './helpers.js';
+import { backendOn, connect } from './helpers.js';
 
 const MINUTE = 60_000;
 

@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process';
+import { caller, failure, serve, sessionWith } from '@session-stores/test-kit';
 import { startServer } from '@session-stores/test-servers';
 import { describeOnServer, uniquePrefix } from '@session-stores/test-servers/vitest';
 import type { Redis } from 'ioredis';
 import { expect, onTestFinished, test } from 'vitest';
-import { backendOn, caller, connect, failure, open, serve, sessionWith } from './helpers.js';
+import { backendOn, connect, open } from './helpers.js';
 
 const NOWHERE = 'redis://127.0.0.1:1';
 

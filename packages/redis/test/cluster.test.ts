@@ -1,8 +1,9 @@
+import { caller, failure, serve, sessionWith } from '@session-stores/test-kit';
 import { type RedisCluster, startRedisCluster } from '@session-stores/test-servers';
 import { describeOnServer, uniquePrefix } from '@session-stores/test-servers/vitest';
 import { Redis } from 'ioredis';
 import { afterAll, expect, test } from 'vitest';
-import { backendOn, caller, connectCluster, failure, open, serve, sessionWith } from './helpers.js';
+import { backendOn, connectCluster, open } from './helpers.js';
 
 const MINUTE = 60_000;
 const RECOVERY = { timeout: 10_000, interval: 20 };

@@ -1,8 +1,9 @@
+import { collect, failure, serve, sessionWith } from '@session-stores/test-kit';
 import { startServer } from '@session-stores/test-servers';
 import { describeOnServer, uniquePrefix } from '@session-stores/test-servers/vitest';
 import { expect, test } from 'vitest';
 import type { RedisStore } from '../src/index.js';
-import { collect, connect, failure, open, serve, sessionWith } from './helpers.js';
+import { connect, open } from './helpers.js';
 
 const LIMIT = 300;
 /** What a busy machine may add to a time limit. */

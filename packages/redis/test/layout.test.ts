@@ -1,8 +1,9 @@
+import { serve, sessionWith } from '@session-stores/test-kit';
 import { describeOnServer, uniquePrefix } from '@session-stores/test-servers/vitest';
 import { RedisStore as ConnectRedis } from 'connect-redis';
 import type session from 'express-session';
 import { expect, test } from 'vitest';
-import { connect, open, serve, sessionWith } from './helpers.js';
+import { connect, open } from './helpers.js';
 
 describeOnServer('redis', 'the layout of connect-redis', ({ url }) => {
   function setUp() {

@@ -2,12 +2,13 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { inspect } from 'node:util';
 import { createClient } from '@redis/client';
+import { failure, sessionWith } from '@session-stores/test-kit';
 import { type OwnServer, startServer } from '@session-stores/test-servers';
 import { describeOnServer, uniquePrefix } from '@session-stores/test-servers/vitest';
 import { Redis } from 'ioredis';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { RedisStore, type RedisStoreOptions } from '../src/index.js';
-import { connect, failure, open, sessionWith } from './helpers.js';
+import { connect, open } from './helpers.js';
 
 describe('the options', () => {
   const client = () => connect('redis://127.0.0.1:1', { lazyConnect: true });

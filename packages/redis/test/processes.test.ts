@@ -1,8 +1,9 @@
+import { serve, sessionWith } from '@session-stores/test-kit';
 import { describeOnServer, uniquePrefix } from '@session-stores/test-servers/vitest';
 import type session from 'express-session';
 import { expect, test } from 'vitest';
 import type { RedisStore } from '../src/index.js';
-import { connect, open, serve, sessionWith } from './helpers.js';
+import { connect, open } from './helpers.js';
 
 /** What a request does that has loaded the session. */
 async function request(store: RedisStore): Promise<session.Session & session.SessionData> {

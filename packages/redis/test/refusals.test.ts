@@ -1,9 +1,10 @@
 import { inspect } from 'node:util';
+import { caller, failure, serve, sessionWith } from '@session-stores/test-kit';
 import { startServer } from '@session-stores/test-servers';
 import { describeOnServer, uniquePrefix } from '@session-stores/test-servers/vitest';
 import { expect, test } from 'vitest';
 import type { RedisStore } from '../src/index.js';
-import { backendOn, caller, connect, failure, open, serve, sessionWith } from './helpers.js';
+import { backendOn, connect, open } from './helpers.js';
 
 /** How long a client may take to come back: its longest pause between two attempts is a second. */
 const RECOVERY = { timeout: 10_000, interval: 20 };

@@ -1,9 +1,10 @@
 import type { Caller } from '@session-stores/core';
+import { caller, collect, failure, sessionWith } from '@session-stores/test-kit';
 import { startServer } from '@session-stores/test-servers';
 import { describeOnServer, uniquePrefix } from '@session-stores/test-servers/vitest';
 import { expect, test } from 'vitest';
 import type { RedisBackend } from '../src/redis-backend.js';
-import { backendOn, caller, collect, connect, failure, open, sessionWith } from './helpers.js';
+import { backendOn, connect, open } from './helpers.js';
 
 const MINUTE = 60_000;
 
