@@ -81,6 +81,17 @@ export class BackendError extends Error {
   }
 }
 
+/** What this package finds wrong by itself, before it is known of which operation. `SessionStore` makes a `StoreError` of it. */
+export class Failure extends Error {
+  readonly code: StoreErrorCode;
+
+  /** @param cause Scrubbed. */
+  constructor(code: StoreErrorCode, message: string, cause?: Error) {
+    super(message, cause && { cause });
+    this.code = code;
+  }
+}
+
 /** How a session is named in errors, events and logs: a short hash of its id, of no use to whoever reads it. */
 export function maskId(id: string): string {
   return `#${createHash('sha256').update(id).digest('hex').slice(0, 8)}`;

@@ -19,8 +19,9 @@ export interface StoreOptions {
   /** Default `JSON`. */
   serializer?: Serializer | undefined;
   /**
-   * What happens when two requests change one session: `'merge'` (default) and `'overwrite'` let the
-   * later writer's session stand, `'reject'` answers the later writer with a `CONFLICT` error.
+   * What happens when two requests change one session. `'merge'` (default): the later writer's changes are redone on what the
+   * earlier one has stored. `'overwrite'`: the later writer's session stands. `'reject'`: the later writer is answered with a
+   * `CONFLICT` error.
    */
   conflicts?: 'merge' | 'overwrite' | 'reject' | undefined;
   /** Every operation is answered within this many milliseconds (`all`, `entries`, `length` and `clear`: each page). Default 5000. */

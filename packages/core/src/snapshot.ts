@@ -1,3 +1,5 @@
+import { Failure } from './errors.js';
+
 /** A cookie's JSON form, as far as a store looks into it. */
 interface CookieData {
   readonly originalMaxAge?: unknown;
@@ -19,13 +21,10 @@ export interface Snapshot {
 /** `Session.touch()` loses up to a few milliseconds of `originalMaxAge` each time; a change by a person is larger. */
 const DRIFT_MS = 50;
 
-/** What is no session at all, as opposed to one that cannot be serialised. */
-export class NoSession extends TypeError {}
-
 /**
  * Takes a snapshot of what `JSON.stringify(session)` would write.
  *
- * @throws {NoSession} when the session is no object with a `cookie`, or `cookie.expires` no date.
+ * @throws {Failure} `INVALID_SESSION` when the session is no object with a `cookie`, or `cookie.expires` no date.
  * @throws whatever `JSON.stringify` throws.
  */
 export function takeSnapshot(session: unknown): Snapshot {
@@ -53,17 +52,16 @@ function spliced(objects: readonly string[]): string {
   return `{${members.join(',')}}`;
 }
 
-/** Whether the cookie's settings are those of before; `expires` alone moves with every request. */
-export function sameSettings(before: Snapshot, now: Snapshot): boolean {
-  return (
-    sameMaxAge(before.originalMaxAge ?? null, now.originalMaxAge ?? null) &&
-    before.attributes === now.attributes
-  );
+/** Whether one differs from the other by its cookie's `expires` at most, which moves with every request. */
+export function sameState(before: Snapshot, now: Snapshot): boolean {
+  return sameMaxAge(before, now) && before.attributes === now.attributes && before.data === now.data;
 }
 
-function sameMaxAge(before: unknown, now: unknown): boolean {
-  if (typeof before !== 'number' || typeof now !== 'number') return before === now;
-  return now <= before && before - now <= DRIFT_MS;
+/** Whether the cookie's lifetime is the same as before, as far as a person set it. */
+export function sameMaxAge(before: Snapshot, now: Snapshot): boolean {
+  const [was, is] = [before.originalMaxAge ?? null, now.originalMaxAge ?? null];
+  if (typeof was !== 'number' || typeof is !== 'number') return was === is;
+  return is <= was && was - is <= DRIFT_MS;
 }
 
 /** The lifetime that the cookie asks for anew with each request, whatever is left of this one. */
@@ -75,7 +73,7 @@ function dateOf(expires: unknown): Date | undefined {
   if (expires === undefined || expires === null || expires === false) return undefined;
   const isDate = expires instanceof Date || typeof expires === 'string' || typeof expires === 'number';
   const date = new Date(isDate ? expires : Number.NaN);
-  if (Number.isNaN(date.getTime())) throw new NoSession('`cookie.expires` must be a date');
+  if (Number.isNaN(date.getTime())) throw new Failure('INVALID_SESSION', '`cookie.expires` must be a date');
   return date;
 }
 
@@ -83,7 +81,7 @@ function jsonObject(value: unknown, what: string): Record<string, unknown> {
   const json = isObject(value) && typeof value['toJSON'] === 'function' ? value['toJSON']() : value;
   if (isObject(json)) return json;
   const given = json === null ? 'null' : Array.isArray(json) ? 'an array' : `a value of type ${typeof json}`;
-  throw new NoSession(`${what} must be an object, got ${given}`);
+  throw new Failure('INVALID_SESSION', `${what} must be an object, got ${given}`);
 }
 
 /** An object that is no array. */

@@ -1,3 +1,4 @@
+import type { SessionData as Data, Session } from 'express-session';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import {
   dropped,
@@ -11,6 +12,8 @@ import {
   setUp,
   silent,
 } from './helpers.js';
+
+type SessionData = Session & Data;
 
 const discarded = (operation: 'set' | 'touch') => ['discarded', expect.objectContaining({ operation })];
 
@@ -186,11 +189,95 @@ describe('two requests change one session', () => {
     return { backend, store, second: () => store.set('a', two.session), session: two.session };
   }
 
-  test.each(['merge', 'overwrite'] as const)('%s: the later one is stored', async (conflicts) => {
-    const { backend, second } = await twoRequests(conflicts);
+  test('overwrite: the later one is stored', async () => {
+    const { backend, second } = await twoRequests('overwrite');
     await second();
     expect(backend.json('a')).toMatchObject({ n: 2 });
+    expect(backend.json('a')).not.toHaveProperty('user');
   });
+
+  test('merge: the changes of both are stored', async () => {
+    const { backend, second } = await twoRequests('merge');
+    await second();
+    expect(backend.json('a')).toMatchObject({ n: 2, user: 'one' });
+  });
+
+  test('merge: a second save of the later one, which has not seen what the first one did, deletes nothing', async () => {
+    const { backend, store, second, session } = await twoRequests('merge');
+    await second();
+    session.n = 3;
+    backend.takeCalls();
+    await store.set('a', session);
+    expect(backend.json('a')).toMatchObject({ n: 3, user: 'one' });
+    expect(backend.calls, 'nothing has to be read for it').toEqual(['write a equals']);
+  });
+
+  test('merge: what was merged in is not taken for what the request has stored', async () => {
+    const { backend, store, second, session } = await twoRequests('merge');
+    await second();
+    const other = await requestFor(store, 'a');
+    delete other.session.user;
+    await store.set('a', other.session);
+    session.n = 3;
+    await store.set('a', session);
+    expect(backend.json('a')).toMatchObject({ n: 3 });
+    expect(backend.json('a')).not.toHaveProperty('user');
+  });
+
+  test('merge: the reloaded state is what changes are told from', async () => {
+    const { backend, store } = await twoRequests('merge');
+    const late = await requestFor(store, 'a');
+    late.session.note = ['mine'];
+    const other = await requestFor(store, 'a');
+    other.session.note = ['theirs'];
+    await store.set('a', other.session);
+    await new Promise<void>((done) => void late.session.reload(() => done()));
+    late.session.note = [];
+    await store.set('a', late.session);
+    expect(backend.json('a')).toMatchObject({ note: [] });
+  });
+
+  test('merge: keys that express-session does not load are kept', async () => {
+    const { backend, store } = setUp();
+    backend.put('a', { ...plain({ n: 1 }), id: 'mine', reload: 1 });
+    const { session } = await requestFor(store, 'a');
+    session.n = 2;
+    await store.set('a', session);
+    session.n = 3;
+    await store.set('a', session);
+    expect(backend.json('a')).toMatchObject({ n: 3, id: 'mine', reload: 1 });
+    expect(backend.calls).toEqual(['read a', 'write a equals', 'write a equals']);
+  });
+
+  test('merge: what is there now has to be a session', async () => {
+    const { backend, second } = await twoRequests('merge');
+    backend.put('a', 'garbage');
+    await expect(second()).rejects.toMatchObject({
+      code: 'CORRUPT',
+      operation: 'set',
+      mayHaveHappened: false,
+    });
+    expect(backend.text('a')).toBe('garbage');
+  });
+
+  test.each(['merge', 'reject'] as const)(
+    '%s: another text that says the same is no conflict',
+    async (conflicts) => {
+      const { backend, store } = setUp({ conflicts });
+      const again = () =>
+        backend.put('a', {
+          n: 1,
+          cookie: { originalMaxAge: 60_000, expires: new Date(), httpOnly: true, path: '/' },
+        });
+      again();
+      const { session } = await requestFor(store, 'a');
+      vi.advanceTimersByTime(1_000);
+      again();
+      session.n = 2;
+      await store.set('a', session);
+      expect(backend.json('a')).toMatchObject({ n: 2 });
+    },
+  );
 
   test('reject: the later one is answered with CONFLICT and changes nothing', async () => {
     const { backend, second } = await twoRequests('reject');
@@ -251,6 +338,83 @@ describe('two requests change one session', () => {
     await settled();
     expect(others, 'nothing is sent after the answer').toBeLessThan(10);
     expect(backend.json('a')).toMatchObject({ n: others + 100 });
+  });
+});
+
+describe('two requests and the cookie', () => {
+  const minute = 60_000;
+  const year = 365 * 86_400_000;
+
+  async function cookieRace(change: (session: SessionData) => void) {
+    const { backend, store } = setUp();
+    backend.put('a', plain({ n: 1 }, minute), minute);
+    const [slow, fast] = [await requestFor(store, 'a'), await requestFor(store, 'a')];
+    change(fast.session);
+    await store.touch('a', fast.session);
+    return { backend, store, slow: slow.session };
+  }
+  const raise = (session: SessionData) => {
+    session.cookie.maxAge = year;
+  };
+
+  test('a late change of data keeps the longer lifetime that another request has set', async () => {
+    const { backend, store, slow } = await cookieRace(raise);
+    slow.n = 2;
+    slow.touch();
+    await store.set('a', slow);
+    expect(backend.json('a')).toMatchObject({ n: 2, cookie: { originalMaxAge: year } });
+    expect(backend.ttl('a')).toBe(year);
+    slow.n = 3;
+    await store.set('a', slow);
+    expect(backend.ttl('a'), 'also the second time').toBe(year);
+    await store.touch('a', slow);
+    expect(backend.ttl('a'), 'and when it is touched').toBe(year);
+  });
+
+  test('a session without an end that another request made stays one', async () => {
+    const { backend, store, slow } = await cookieRace((session) => {
+      session.cookie.maxAge = 0;
+      Object.assign(session.cookie, { expires: null });
+    });
+    slow.n = 2;
+    await store.set('a', slow);
+    expect(backend.json('a')).toMatchObject({ n: 2, cookie: { originalMaxAge: null, expires: null } });
+    expect(backend.ttl('a')).toBe(86_400_000);
+  });
+
+  test('a change of the cookie alone keeps the data that another request has changed', async () => {
+    const { backend, store, slow } = await cookieRace((session) => {
+      session.n = 2;
+    });
+    raise(slow);
+    await store.touch('a', slow);
+    expect(backend.json('a')).toMatchObject({ n: 2, cookie: { originalMaxAge: year } });
+    expect(backend.ttl('a')).toBe(year);
+  });
+
+  test('the later of two lifetimes stands, and every other attribute is kept', async () => {
+    const { backend, store, slow } = await cookieRace((session) => {
+      session.cookie.maxAge = year;
+      session.cookie.sameSite = 'strict';
+    });
+    slow.cookie.maxAge = 2 * minute;
+    slow.cookie.path = '/app';
+    await store.touch('a', slow);
+    expect(backend.json('a')?.['cookie']).toMatchObject({
+      originalMaxAge: 2 * minute,
+      sameSite: 'strict',
+      path: '/app',
+    });
+    expect(backend.ttl('a')).toBe(2 * minute);
+  });
+
+  test('a slow request whose own deadline has passed, with another path for its cookie, ends nothing', async () => {
+    const { backend, store, slow } = await cookieRace((session) => session.touch());
+    backend.put('a', backend.text('a') ?? '', year);
+    vi.advanceTimersByTime(2 * minute);
+    slow.cookie.path = '/app';
+    await store.set('a', slow);
+    expect(backend.json('a')).toMatchObject({ cookie: { path: '/app' } });
   });
 });
 
@@ -326,6 +490,35 @@ describe('a write whose answer was lost', () => {
     session.n = 4;
     await store.set('a', session);
     expect(backend.json('a')).toMatchObject({ n: 4 });
+  });
+
+  test('merge: a change that arrived, and what another request did to it since, stay', async () => {
+    const { backend, store } = setUp();
+    backend.put('a', plain({ note: ['a'] }));
+    const { session } = await requestFor(store, 'a');
+    session.note = ['a', 'b'];
+    backend.next('write', lost);
+    await expect(store.set('a', session)).rejects.toThrow();
+    session.note = ['a', 'b', 'c'];
+    await store.set('a', session);
+    expect(backend.json('a'), 'redone, it would be there twice').toMatchObject({ note: ['a', 'b', 'c'] });
+  });
+
+  test.each([1, 2])('merge: of two unknown changes the %d. may be what is there', async (arrived) => {
+    const { backend, store } = setUp();
+    backend.put('a', plain({ note: ['a'] }));
+    const { session } = await requestFor(store, 'a');
+    for (const [n, note] of [
+      ['a', 'b'],
+      ['a', 'b', 'c'],
+    ].entries()) {
+      session.note = note;
+      backend.next('write', n + 1 === arrived ? lost : dropped);
+      await expect(store.set('a', session)).rejects.toThrow();
+    }
+    session.note = ['a', 'b', 'c', 'd'];
+    await store.set('a', session);
+    expect(backend.json('a')).toMatchObject({ note: ['a', 'b', 'c', 'd'] });
   });
 
   test.each(['set', 'touch'] as const)(

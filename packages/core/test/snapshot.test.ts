@@ -1,7 +1,7 @@
 import session from 'express-session';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { sameSettings, takeSnapshot, toJson } from '../src/snapshot.js';
+import { sameState, takeSnapshot, toJson } from '../src/snapshot.js';
 import { plain, requestFor, setUp } from './helpers.js';
 
 const object = fc.dictionary(fc.string(), fc.jsonValue(), { noNullPrototype: true });
@@ -80,17 +80,17 @@ describe('the text of a session is what JSON.stringify would write', () => {
   });
 });
 
-describe('settings', () => {
+describe('the state of a session', () => {
   const base = { originalMaxAge: 60_000, expires: new Date(60_000), path: '/', httpOnly: true };
   const same = (before: object, now: object) =>
-    sameSettings(takeSnapshot({ cookie: before }), takeSnapshot({ cookie: now }));
+    sameState(takeSnapshot({ cookie: before }), takeSnapshot({ cookie: now }));
 
   test.each([
     ['expires, which moves with every request', { expires: new Date(120_000) }],
     ['a millisecond of drift', { originalMaxAge: 59_999 }],
     ['a few of them', { originalMaxAge: 59_970 }],
     ['an undefined attribute', { domain: undefined }],
-  ])('are not changed by %s', (_what, change) => {
+  ])('is not changed by %s', (_what, change) => {
     expect(same(base, { ...base, ...change })).toBe(true);
   });
 
@@ -100,8 +100,12 @@ describe('settings', () => {
     ['no end', { originalMaxAge: null, expires: null }],
     ['another attribute', { secure: true }],
     ['an attribute less', { path: undefined }],
-  ])('are changed by %s', (_what, change) => {
+  ])('is changed by %s', (_what, change) => {
     expect(same(base, { ...base, ...change })).toBe(false);
+  });
+
+  test('is changed by other data', () => {
+    expect(sameState(takeSnapshot({ cookie: base, n: 1 }), takeSnapshot({ cookie: base, n: 2 }))).toBe(false);
   });
 
   test('null and undefined are both no end', () => {
