@@ -492,7 +492,7 @@ describe('a write whose answer was lost', () => {
     expect(backend.json('a')).toMatchObject({ n: 4 });
   });
 
-  test('merge: a change that arrived, and what another request did to it since, stay', async () => {
+  test('merge: a change that arrived is not redone', async () => {
     const { backend, store } = setUp();
     backend.put('a', plain({ note: ['a'] }));
     const { session } = await requestFor(store, 'a');
