@@ -14,7 +14,8 @@ export default defineConfig({
   test: {
     // Here and not in the projects: the servers start once for a run.
     globalSetup: '@session-stores/test-servers/vitest-setup',
-    reporters: ['default', ['json', { outputFile: 'results/vitest.json' }]],
+    reporters: ['default', 'json'],
+    outputFile: { json: 'results/vitest.json' },
     projects: [...workspaces, { name: 'repo', root: folder('scripts') }].map((workspace) => ({
       // The timeouts only end what hangs; how long something may take is asserted where it matters.
       test: { ...workspace, include: ['test/**/*.test.ts'], testTimeout: 30_000, hookTimeout: 60_000 },

@@ -1,19 +1,27 @@
-// Prints `N passed, N failed`, summed over what the runners of `npm test` wrote about themselves: vitest's tests and
-// turbo's checks. The argument is the exit code of `npm test`, which is kept; it is never at odds with the sum.
+// Prints `N passed, N failed`, summed over what the runners wrote about themselves: vitest's tests, of `npm test` and on
+// containers, and turbo's checks. The argument is the exit code of `npm test`, which is kept; it is never at odds with the sum.
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
 const code = Number(process.argv[2]);
 const read = (file) => JSON.parse(readFileSync(new URL(`../${file}`, import.meta.url), 'utf8'));
 
-function tests() {
-  const { numPassedTests, numFailedTests, testResults } = read('results/vitest.json');
+function testsOf(file) {
+  const { numPassedTests, numFailedTests, testResults } = read(file);
   // A file that could not be loaded, or set up, fails without a test that does.
   const broken = testResults.filter(
     (file) => file.status === 'failed' && !file.assertionResults.some(({ status }) => status === 'failed'),
   );
   return { passed: numPassedTests, failed: numFailedTests + broken.length };
 }
+
+const tests = () => testsOf('results/vitest.json');
+
+/** Where no container could be started, nothing was written. */
+const containers = () =>
+  existsSync(new URL('../results/containers.json', import.meta.url))
+    ? testsOf('results/containers.json')
+    : { passed: 0, failed: 0 };
 
 function checks() {
   const [summary] = readdirSync(new URL('../.turbo/runs', import.meta.url));
@@ -27,7 +35,7 @@ function checks() {
 }
 
 const sum = { passed: 0, failed: 0 };
-for (const runner of [checks, tests]) {
+for (const runner of [checks, tests, containers]) {
   let counts;
   try {
     counts = runner();
