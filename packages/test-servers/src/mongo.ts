@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { MongoClient } from 'mongodb';
 import { environmentIn, fromDebian } from './debian.js';
+import { images } from './images.js';
 import { reason, runnable } from './program.js';
 import type { Log, Recipe } from './recipe.js';
 
@@ -13,7 +14,7 @@ export const mongo: Recipe = {
   urlVariable: 'MONGO_URL',
   protocols: ['mongodb:', 'mongodb+srv:'],
   imageVariable: 'MONGO_IMAGE',
-  image: 'mongo:8.0',
+  image: images.mongo[0],
   containerPort: 27017,
   command: 'mongod',
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createConnection } from 'mysql2/promise';
 import { fromDebian } from './debian.js';
+import { images } from './images.js';
 import { type Program, runnable } from './program.js';
 import type { Log, Recipe, Setup } from './recipe.js';
 
@@ -65,7 +66,7 @@ export const mariadb: Recipe = {
   ...family,
   urlVariable: 'MARIADB_URL',
   imageVariable: 'MARIADB_IMAGE',
-  image: 'mariadb:11.4',
+  image: images.mariadb[0],
   command: 'mariadbd',
 
   local: () => onPath('mariadbd'),
@@ -84,7 +85,7 @@ export const mysql: Recipe = {
   ...family,
   urlVariable: 'MYSQL_URL',
   imageVariable: 'MYSQL_IMAGE',
-  image: 'mysql:8.4',
+  image: images.mysql[0],
   command: 'mysqld',
 
   local: async () => {

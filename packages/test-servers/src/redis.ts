@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import { fromDebian } from './debian.js';
+import { images } from './images.js';
 import { runnable } from './program.js';
 import type { Recipe } from './recipe.js';
 
@@ -7,7 +8,7 @@ export const redis: Recipe = {
   urlVariable: 'REDIS_URL',
   protocols: ['redis:', 'rediss:'],
   imageVariable: 'REDIS_IMAGE',
-  image: 'redis:7-alpine',
+  image: images.redis[0],
   containerPort: 6379,
   command: 'redis-server',
 
