@@ -43,7 +43,8 @@ const SLICE = 10_000;
 /** The same for a listing, where each entry costs its reader more. */
 const PAGE = 1_000;
 
-class MemoryBackend implements Backend {
+/** Not for applications: `MemoryStore` puts a store around it. */
+export class MemoryBackend implements Backend {
   readonly name = 'memory';
   readonly capabilities = { shared: false, nativeExpiry: false, grainMs: 1 };
   /** A Map keeps its order: the least recently used entry is the first. */

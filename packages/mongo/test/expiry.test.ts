@@ -3,7 +3,7 @@ import { startServer } from '@session-stores/test-servers';
 import { describeOnServer } from '@session-stores/test-servers/vitest';
 import type { IndexDescriptionInfo } from 'mongodb';
 import { expect, test } from 'vitest';
-import { backendOn, connect, open, uniqueName } from './helpers.js';
+import { backendOn, connect, open } from './helpers.js';
 
 const MINUTE = 60_000;
 
@@ -25,7 +25,7 @@ describeOnServer('mongo', 'the index', ({ url }) => {
   });
 
   test('is made once, by many calls of many clients at once', async () => {
-    const dbName = uniqueName();
+    const { dbName } = backendOn(connect(url));
     const backends = Array.from({ length: 10 }, () => backendOn(connect(url), { dbName }));
     await Promise.all(backends.flatMap(({ backend }) => [backend.count(caller), backend.read('a', caller)]));
     expect(await backends[0]?.documents.indexes()).toHaveLength(2);

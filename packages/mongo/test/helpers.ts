@@ -30,14 +30,14 @@ export function open(options: MongoStoreOptions): MongoStore {
   return store;
 }
 
-/** A backend on a client that the test has, and the documents as the server has them. */
+/** A backend on a client that the test has, and the documents as the server has them. A database that is not named goes with the test. */
 export function backendOn(
   client: MongoClient,
-  { dbName = uniqueName(), expiry = 'native' }: Partial<Pick<ConnectionOptions, 'dbName' | 'expiry'>> = {},
+  options: Partial<Omit<ConnectionOptions, 'client' | 'ownsClient'>> = {},
 ) {
-  const collectionName = 'sessions';
+  const { dbName = uniqueName(), collectionName = 'sessions', expiry = 'native' } = options;
   const connection = new Connection({ client, ownsClient: false, dbName, collectionName, expiry });
-  onTestFinished(async () => void (await client.db(dbName).dropDatabase()));
+  if (options.dbName === undefined) onTestFinished(async () => void (await client.db(dbName).dropDatabase()));
   return {
     dbName,
     backend: new MongoBackend(connection, expiry),

@@ -2,7 +2,7 @@ import type { Caller } from '@session-stores/core';
 import { caller, collect, sessionWith } from '@session-stores/test-kit';
 import { describeOnServer } from '@session-stores/test-servers/vitest';
 import { expect, test } from 'vitest';
-import { backendOn, connect, open, uniqueName } from './helpers.js';
+import { backendOn, connect, open } from './helpers.js';
 
 const MINUTE = 60_000;
 
@@ -144,21 +144,6 @@ describeOnServer('mongo', 'sweeping', ({ url }) => {
     await backend.sweep?.(caller);
     const { executionStats } = await documents.find(filters[0] ?? {}).explain('executionStats');
     expect(executionStats.totalDocsExamined).toBeLessThan(10);
-  });
-
-  test('by several at once neither fails nor ends what is stored anew meanwhile', async () => {
-    const dbName = uniqueName();
-    const sweepers = [1, 2, 3].map(() => backendOn(connect(url), { dbName, expiry: 'sweep' }));
-    const [{ documents, backend } = backendOn(connect(url))] = sweepers;
-    for (let round = 0; round < 5; round++) {
-      await documents.insertMany(documentsOf(numbered(1000), -1));
-      const swept = sweepers.map(({ backend: sweeper }) => sweeper.sweep?.(caller));
-      const anew = numbered(1000).filter((_, index) => index % 50 === 0);
-      await Promise.all(anew.map((id) => backend.write(id, 'anew', MINUTE, 'always', caller)));
-      await Promise.all(swept);
-      expect((await documents.find().toArray()).map(({ _id }) => _id).sort()).toEqual(anew.sort());
-      await documents.deleteMany({});
-    }
   });
 
   test('is done by the store again and again', async () => {

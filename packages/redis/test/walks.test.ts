@@ -21,19 +21,6 @@ function numbered(count: number): string[] {
 }
 
 describeOnServer('redis', 'what goes over all sessions', ({ url }) => {
-  test('finds each session once, with its text and the time it has left', async () => {
-    const backend = backendOn(connect(url), uniquePrefix());
-    await fill(backend, numbered(1500));
-    const entries = await collect(backend.entries(caller));
-    expect(entries.map(({ id }) => id).sort()).toEqual(numbered(1500).sort());
-    expect(entries.every(({ id, data }) => data === `of ${id}`)).toBe(true);
-    expect(entries.every(({ ttl }) => ttl > 0 && ttl <= MINUTE)).toBe(true);
-    expect(await backend.count(caller)).toBe(1500);
-    await backend.clear(caller);
-    expect(await backend.count(caller)).toBe(0);
-    expect(await collect(backend.entries(caller))).toEqual([]);
-  });
-
   test.each([
     ['*', 'x'],
     ['?', 'x'],
