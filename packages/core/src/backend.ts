@@ -40,7 +40,10 @@ export interface Caller {
   wait<T>(ready: Promise<T>): Promise<T>;
   /** After each page of a long operation: the same, and the time limit starts again. */
   progress(): void;
-  /** The milliseconds until the caller is answered, whatever comes; 0 once it has been. For limits on what is sent. */
+  /**
+   * The milliseconds that what is sent may take; 0 once the caller has been answered. They end a little before the caller's own, so
+   * that what the server or the driver says of the end, which is more exact, comes first.
+   */
   timeLeft(): number;
 }
 

@@ -79,6 +79,34 @@ export class BackendError extends Error {
     this.code = about.code;
     this.mayHaveHappened = about.mayHaveHappened;
   }
+
+  /** Nothing was sent, for want of a connection. */
+  static notConnected(cause?: unknown): BackendError {
+    const message = 'there is no connection to the server';
+    return new BackendError(message, { code: 'UNAVAILABLE', mayHaveHappened: false, cause });
+  }
+
+  /** Something was sent, and its answer will never come. */
+  static connectionLost(mayHaveHappened: boolean, cause?: unknown): BackendError {
+    const message = 'the connection to the server was lost';
+    return new BackendError(message, { code: 'UNAVAILABLE', mayHaveHappened, cause });
+  }
+
+  /** Something was sent, and its answer takes too long. */
+  static noAnswer(mayHaveHappened: boolean): BackendError {
+    return new BackendError('the server did not answer in time', { code: 'TIMEOUT', mayHaveHappened });
+  }
+
+  /** The server, or the backend for it, has said no: nothing was changed. */
+  static refused(message: string, cause?: unknown): BackendError {
+    return new BackendError(message, { code: 'BACKEND', mayHaveHappened: false, cause });
+  }
+
+  /** The session is larger than the server takes, and was not sent. */
+  static tooLarge(limit: string): BackendError {
+    const message = `the session is larger than ${limit}`;
+    return new BackendError(message, { code: 'TOO_LARGE', mayHaveHappened: false });
+  }
 }
 
 /** What this package finds wrong by itself, before it is known of which operation. `SessionStore` makes a `StoreError` of it. */

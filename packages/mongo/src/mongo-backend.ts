@@ -6,7 +6,8 @@ import {
   type WriteCondition,
 } from '@session-stores/core';
 import type { Filter } from 'mongodb';
-import { type Connection, codeOf, type SessionDocument } from './mongo-connection.js';
+import { isDuplicate } from './failures.js';
+import type { MongoConnection, SessionDocument } from './mongo-connection.js';
 import { inFormOf, isSubdocument, textOf } from './subdocument.js';
 
 /**
@@ -50,9 +51,9 @@ export class MongoBackend implements Backend {
   readonly name = 'mongo';
   readonly capabilities;
   readonly sweep?: (caller: Caller) => Promise<number>;
-  readonly #connection: Connection;
+  readonly #connection: MongoConnection;
 
-  constructor(connection: Connection, expiry: 'native' | 'sweep') {
+  constructor(connection: MongoConnection, expiry: 'native' | 'sweep') {
     this.#connection = connection;
     this.capabilities = { shared: true, nativeExpiry: expiry === 'native', grainMs: 1 };
     if (expiry === 'sweep') this.sweep = (caller) => this.#sweep(caller);
@@ -66,9 +67,8 @@ export class MongoBackend implements Backend {
   }
 
   async write(id: string, data: string, ttl: number, when: WriteCondition, caller: Caller): Promise<boolean> {
-    if (data.length * 3 > MAX_BYTES && Buffer.byteLength(data) > MAX_BYTES) {
-      const problem = `the session is larger than the ${MAX_BYTES} bytes that can be stored and changed`;
-      throw new BackendError(problem, { code: 'TOO_LARGE', mayHaveHappened: false });
+    if (Buffer.byteLength(data) > MAX_BYTES) {
+      throw BackendError.tooLarge(`the ${MAX_BYTES} bytes that can be stored and changed`);
     }
     const there = when === 'always' ? { _id: id } : { _id: id, ...LIVE };
     const text = typeof when === 'object' ? when.equals : { $not: { $type: 'object' } };
@@ -195,14 +195,11 @@ export class MongoBackend implements Backend {
       );
       return matchedCount + upsertedCount === 1;
     } catch (error) {
-      // A document with this id is there, and not as the filter wants it.
-      if (upsert && error instanceof BackendError && codeOf(error.cause) === DUPLICATE_KEY) return false;
+      if (upsert && isDuplicate(error)) return false;
       throw error;
     }
   }
 }
-
-const DUPLICATE_KEY = 11000;
 
 function storedSession({ session, ttl }: Found): StoredSession {
   return { data: textOf(session), ttl: ttl ?? Number.POSITIVE_INFINITY };

@@ -9,7 +9,7 @@ import {
 } from '@session-stores/core';
 import type { MongoClient } from 'mongodb';
 import { MongoBackend } from './mongo-backend.js';
-import { Connection, isClient, openClient } from './mongo-connection.js';
+import { isClient, MongoConnection, openClient } from './mongo-connection.js';
 
 export interface MongoStoreOptions extends StoreOptions, SweepOptions {
   /** A MongoClient, connected or not yet, or a promise of one. It stays open when the store is closed. */
@@ -78,7 +78,7 @@ export class MongoStore extends SessionStore {
         "option `sweepInterval` goes with `expiry: 'sweep'`: otherwise the server deletes",
       );
     }
-    const connection = new Connection({
+    const connection = new MongoConnection({
       client: client ?? open(url as string, timeoutMs),
       ownsClient: client === undefined,
       dbName,

@@ -3,7 +3,7 @@ import { type Document, MongoClient, type MongoClientOptions } from 'mongodb';
 import { onTestFinished } from 'vitest';
 import { MongoStore, type MongoStoreOptions } from '../src/index.js';
 import { MongoBackend } from '../src/mongo-backend.js';
-import { Connection, type ConnectionOptions } from '../src/mongo-connection.js';
+import { type ConnectionOptions, MongoConnection } from '../src/mongo-connection.js';
 
 declare module 'express-session' {
   interface SessionData {
@@ -36,7 +36,7 @@ export function backendOn(
   options: Partial<Omit<ConnectionOptions, 'client' | 'ownsClient'>> = {},
 ) {
   const { dbName = uniqueName(), collectionName = 'sessions', expiry = 'native' } = options;
-  const connection = new Connection({ client, ownsClient: false, dbName, collectionName, expiry });
+  const connection = new MongoConnection({ client, ownsClient: false, dbName, collectionName, expiry });
   if (options.dbName === undefined) onTestFinished(async () => void (await client.db(dbName).dropDatabase()));
   return {
     dbName,

@@ -1,24 +1,15 @@
-import { Duplex } from 'node:stream';
 import { BackendError, type Caller } from '@session-stores/core';
-import type { Pool, PoolConnection, QueryError } from 'mysql2';
-
-export type Value = Buffer | number;
-
-/** What the server answers: rows, each an array in the order of the columns, or what a change did. */
-export interface Reply {
-  readonly rows: readonly (readonly unknown[])[];
-  readonly affectedRows: number;
-  /** What the statement passed to `LAST_INSERT_ID(…)`, 0 when it passed nothing. */
-  readonly insertId: number;
-}
+import type { Pool, PoolConnection } from 'mysql2';
+import { isLocked, isReadOnly, isServerError, refusal } from './failures.js';
+import { ask, askInTransaction, drop, finish, type Reply, type Value } from './statement.js';
 
 export interface Statement {
   readonly sql: string;
   readonly values?: readonly Value[];
   /** Whether it may wait for rows that another client has locked. */
   readonly locks?: boolean;
-  /** How often it is tried when it meets a deadlock or a lock that does not go away. */
-  readonly attempts?: number;
+  /** How often it is tried when it meets a deadlock or a lock that does not go away. Default 3. */
+  readonly attempts?: number | undefined;
 }
 
 /** The least that all servers take, in seconds. */
@@ -35,11 +26,6 @@ const LONGEST_WAIT_MS = 3500;
 /** The statement's own words, beside the values in a packet. */
 const PACKET_OVERHEAD = 4096;
 
-/** How long giving a connection back may take. */
-const RETURN_MS = 1000;
-
-const ATTEMPTS = 3;
-
 /** What a connection takes in one packet, once it was asked; several stores may be on one pool. */
 const packetLimits = new WeakMap<PoolConnection, number>();
 
@@ -48,6 +34,7 @@ export class Connections {
   readonly #pool: Pool;
   readonly #owned: boolean;
 
+  /** @param owned Whether the pool is closed with the connections. */
   constructor(pool: Pool, owned: boolean) {
     this.#pool = pool;
     this.#owned = owned;
@@ -55,13 +42,13 @@ export class Connections {
 
   /** @throws {BackendError} */
   async run(caller: Caller, statement: Statement): Promise<Reply> {
-    const { attempts = ATTEMPTS } = statement;
+    const { attempts = 3 } = statement;
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await this.#attempt(caller, statement);
       } catch (error) {
         if (!isServerError(error)) throw error;
-        if (attempt >= attempts || !AGAIN.has(error.errno ?? 0)) throw refusal(error);
+        if (attempt >= attempts || !isLocked(error)) throw refusal(error);
         caller.check();
       }
     }
@@ -75,57 +62,50 @@ export class Connections {
   }
 
   async #attempt(caller: Caller, { sql, values = [], locks = false }: Statement): Promise<Reply> {
-    const connection = await this.#take();
+    const connection = await this.#take(caller);
     let borrowed = false;
     try {
-      caller.check();
-      const limit = packetLimits.get(connection) ?? (await this.#meet(connection, caller));
-      const size = values.reduce<number>(
-        (sum, value) => sum + (Buffer.isBuffer(value) ? value.length : 8),
-        0,
-      );
-      if (size + PACKET_OVERHEAD > limit) {
-        // The server would drop the connection.
-        const problem = `the session is larger than the ${limit} bytes that the server takes (max_allowed_packet)`;
-        throw new BackendError(problem, { code: 'TOO_LARGE', mayHaveHappened: false });
-      }
+      refuseLarge(values, packetLimits.get(connection) ?? (await this.#meet(connection, caller)));
       if (locks && !this.#owned) {
         borrowed = true;
         await ask(connection, BORROW, caller.timeLeft());
       }
       caller.check();
       if (!locks) return await ask(connection, sql, caller.timeLeft(), { values });
-      if (caller.timeLeft() > LONGEST_WAIT_MS) {
-        return await ask(connection, sql, caller.timeLeft(), { values, changes: true });
+      if (caller.timeLeft() < LONGEST_WAIT_MS) {
+        return await askInTransaction(connection, sql, caller, values);
       }
-      return await inTransaction(connection, caller, sql, values);
+      return await ask(connection, sql, caller.timeLeft(), { values, changes: true });
     } catch (error) {
-      if (isServerError(error) && READ_ONLY.has(error.errno ?? 0)) {
-        // It was demoted; only a new connection finds the new primary.
-        drop(connection);
-      }
+      // It was demoted; only a new connection finds the new primary.
+      if (isReadOnly(error)) drop(connection);
       throw error;
     } finally {
-      if (borrowed) {
-        ask(connection, RETURN, RETURN_MS).then(
-          () => connection.release(),
-          () => drop(connection),
-        );
-      } else connection.release();
+      if (borrowed) finish(connection, RETURN).then(() => connection.release());
+      else connection.release();
     }
   }
 
-  #take(): Promise<PoolConnection> {
-    return new Promise((resolve, reject) => {
+  /** A connection; one that comes when its caller has been answered goes back. */
+  async #take(caller: Caller): Promise<PoolConnection> {
+    const taken = new Promise<PoolConnection>((resolve, reject) => {
       this.#pool.getConnection((error, connection) => {
-        if (error === null || error === undefined) resolve(connection);
-        else if (isServerError(error)) reject(refusal(error));
-        else reject(unavailable('there is no connection to the server', false, error));
+        if (!error) resolve(connection);
+        else reject(isServerError(error) ? refusal(error) : BackendError.notConnected(error));
       });
     });
+    try {
+      return await caller.wait(taken);
+    } catch (error) {
+      taken.then(
+        (connection) => connection.release(),
+        () => {},
+      );
+      throw error;
+    }
   }
 
-  /** Sets up a connection that is new to us. */
+  /** Sets up a connection that is new to us; answers what it takes in one packet. */
   async #meet(connection: PoolConnection, caller: Caller): Promise<number> {
     // Its errors are those of its statements; without a listener, one between them would end the process.
     connection.on('error', () => {});
@@ -133,123 +113,19 @@ export class Connections {
       await ask(connection, `SET ${SHORT_WAITS}, SESSION autocommit = 1`, caller.timeLeft());
     }
     const { rows } = await ask(connection, 'SELECT @@autocommit, @@max_allowed_packet', caller.timeLeft());
-    const [autocommit, limit] = (rows[0] ?? []).map(Number);
+    const [autocommit, limit = 0] = (rows[0] ?? []).map(Number);
     if (autocommit !== 1) {
-      const problem = 'the connections of `pool` have autocommit off, so nothing would be kept';
-      throw new BackendError(problem, { code: 'BACKEND', mayHaveHappened: false });
+      throw BackendError.refused('the connections of `pool` have autocommit off, so nothing would be kept');
     }
-    packetLimits.set(connection, limit ?? 0);
-    return limit ?? 0;
+    packetLimits.set(connection, limit);
+    return limit;
   }
 }
 
-/**
- * A statement that might still wait when the caller is answered takes effect only when it is committed, and nothing is committed
- * after that.
- */
-async function inTransaction(
-  connection: PoolConnection,
-  caller: Caller,
-  sql: string,
-  values: readonly Value[],
-): Promise<Reply> {
-  await ask(connection, 'START TRANSACTION', caller.timeLeft());
-  try {
-    const reply = await ask(connection, sql, caller.timeLeft(), { values });
-    caller.check();
-    await ask(connection, 'COMMIT', caller.timeLeft(), { changes: true });
-    return reply;
-  } catch (error) {
-    // Of a connection that is dropped, the server undoes the transaction.
-    await ask(connection, 'ROLLBACK', RETURN_MS).catch(() => drop(connection));
-    throw error;
+/** The server would drop the connection. */
+function refuseLarge(values: readonly Value[], limit: number): void {
+  const sizes = values.map((value) => (Buffer.isBuffer(value) ? value.length : 8));
+  if (sizes.reduce((sum, size) => sum + size, PACKET_OVERHEAD) > limit) {
+    throw BackendError.tooLarge(`the ${limit} bytes that the server takes (max_allowed_packet)`);
   }
-}
-
-/**
- * Sends one statement. With values it is a prepared one: nothing to escape, whatever the SQL mode and character set.
- * One that is not answered in time takes its connection with it, because the next statement would wait behind it.
- */
-function ask(
-  connection: PoolConnection,
-  sql: string,
-  timeLeft: number,
-  { values, changes = false }: { values?: readonly Value[]; changes?: boolean } = {},
-): Promise<Reply> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      drop(connection);
-      reject(
-        new BackendError('the server did not answer in time', { code: 'TIMEOUT', mayHaveHappened: changes }),
-      );
-    }, timeLeft);
-    const answered = (error: QueryError | null, result: unknown) => {
-      clearTimeout(timer);
-      if (error === null) resolve(replyOf(result));
-      else if (isServerError(error)) reject(error);
-      else reject(unavailable('the connection to the server was lost', changes, error));
-    };
-    // The pool's own settings for results may be anything.
-    const options = { sql, rowsAsArray: true, nestTables: false, typeCast: true, namedPlaceholders: false };
-    try {
-      if (values === undefined || values.length === 0) connection.query(options, answered);
-      else connection.execute(options, [...values], answered);
-    } catch (error) {
-      clearTimeout(timer);
-      reject(error);
-    }
-  });
-}
-
-function replyOf(result: unknown): Reply {
-  if (Array.isArray(result)) return { rows: result, affectedRows: 0, insertId: 0 };
-  const { affectedRows, insertId } = Object(result);
-  return { rows: [], affectedRows: Number(affectedRows), insertId: Number(insertId) };
-}
-
-function drop(connection: PoolConnection): void {
-  connection.destroy();
-  // mysql2 still sends what waits in the socket's buffer, and would do so when the server is back.
-  const stream: unknown = Reflect.get(connection, 'stream');
-  if (stream instanceof Duplex) stream.destroy();
-}
-
-/** Deadlock, lock wait, a row or table that changed meanwhile: the statement was undone, and may succeed now. */
-const AGAIN = new Set([1205, 1213, 1020, 1615]);
-
-/** The server does not write: it is a replica now. */
-const READ_ONLY = new Set([1290, 1792, 1836]);
-
-/** The server is there, and will serve again: too many connections, shutting down, offline, no quorum, a killed connection. */
-const BUSY = new Set([1040, 1053, 1203, 1226, 1047, 3032, 1927, ...READ_ONLY]);
-
-/** The server lost track while it committed. */
-const UNSURE = new Set([1180]);
-
-/** An error that the server has answered with, so that the statement was undone. */
-export function isServerError(error: unknown): error is QueryError {
-  return error instanceof Error && 'sqlState' in error && 'errno' in error && Number(error.errno) > 0;
-}
-
-/** An error that says that another client has locked a row or the table. */
-export function isLocked(error: unknown): boolean {
-  const cause = error instanceof BackendError ? error.cause : undefined;
-  return isServerError(cause) && AGAIN.has(cause.errno ?? 0);
-}
-
-function refusal(error: QueryError): BackendError {
-  const errno = error.errno ?? 0;
-  return new BackendError(
-    // Of a value that it does not take, the server quotes a part.
-    `${error.message.replace(/value: '.*' for/s, 'value for')}${error.code ? ` (${error.code})` : ''}`,
-    {
-      code: BUSY.has(errno) ? 'UNAVAILABLE' : 'BACKEND',
-      mayHaveHappened: UNSURE.has(errno),
-      cause: error,
-    },
-  );
-}
-
-function unavailable(reason: string, mayHaveHappened: boolean, cause: unknown): BackendError {
-  return new BackendError(reason, { code: 'UNAVAILABLE', mayHaveHappened, cause });
 }

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { BackendError, type Caller } from '@session-stores/core';
-import { type Connections, isServerError, type Reply } from './connections.js';
+import type { Connections } from './connections.js';
+import { isGone } from './failures.js';
+import type { Reply } from './statement.js';
 
 /** What the table and its columns are called. */
 export interface Names {
@@ -43,8 +45,6 @@ export interface Table {
   encodeData(text: string): Buffer;
 }
 
-const ER_NO_SUCH_TABLE = 1146;
-
 /** The table; it is made when it is not there. Asked first, because `CREATE TABLE IF NOT EXISTS` wants the privilege even when it is. */
 export async function openTable(
   connections: Connections,
@@ -58,7 +58,7 @@ export async function openTable(
     try {
       return await run(`SHOW FULL COLUMNS FROM ${name}`);
     } catch (error) {
-      if (error instanceof BackendError && serverCode(error) === ER_NO_SUCH_TABLE) return undefined;
+      if (isGone(error)) return undefined;
       throw error;
     }
   };
@@ -70,22 +70,9 @@ export async function openTable(
   }
   if (columns === undefined) {
     const advice = createTable ? '' : ', and `createTable` is false';
-    throw unfit(`there is no table ${names.table.join('.')}${advice}`);
+    throw BackendError.refused(`there is no table ${names.table.join('.')}${advice}`);
   }
   return describe(name, names, columns, await run(`SHOW INDEX FROM ${name}`));
-}
-
-/** Whether an error says that the table is not what it was. */
-export function isTableGone(error: unknown): boolean {
-  const code = serverCode(error);
-  return code === ER_NO_SUCH_TABLE || code === ER_BAD_FIELD;
-}
-
-const ER_BAD_FIELD = 1054;
-
-function serverCode(error: unknown): number | undefined {
-  const cause = error instanceof BackendError ? error.cause : undefined;
-  return isServerError(cause) ? cause.errno : undefined;
 }
 
 /** The layout of express-mysql-session, but for the id: `varbinary` alone compares exactly on every server. */
@@ -103,10 +90,11 @@ function describe(name: string, names: Names, columns: Reply, indexes: Reply): T
   const title = names.table.join('.');
   const column = (field: string, kinds: RegExp): Column => {
     const row = columns.rows.find((row) => sameName(row[0], field));
-    if (row === undefined) throw unfit(`table ${title} has no column ${field}`);
+    if (row === undefined) throw BackendError.refused(`table ${title} has no column ${field}`);
     const [, type, collation] = row.map(String);
     const [, kind = '', size] = /^(\w+)(?:\((\d+)\))?/.exec(type ?? '') ?? [];
-    if (!kinds.test(type ?? '')) throw unfit(`column ${field} of table ${title} is of type ${type}`);
+    if (!kinds.test(type ?? ''))
+      throw BackendError.refused(`column ${field} of table ${title} is of type ${type}`);
     const charset = row[2] === null ? 'binary' : String(collation).replace(/_.*/, '');
     return {
       type: kind,
@@ -121,7 +109,9 @@ function describe(name: string, names: Names, columns: Reply, indexes: Reply): T
   const data = column(names.columns.data, /text|blob|^json|^var(char|binary)/);
   const index = uniqueIndex(indexes, names.columns.id);
   if (index === undefined)
-    throw unfit(`table ${title} needs a primary key or unique index on ${names.columns.id} alone`);
+    throw BackendError.refused(
+      `table ${title} needs a primary key or unique index on ${names.columns.id} alone`,
+    );
 
   const quoted = {
     id: quote(names.columns.id),
@@ -150,12 +140,11 @@ function describe(name: string, names: Names, columns: Reply, indexes: Reply): T
     encodeData: (text) => {
       const bytes = Buffer.from(text);
       if (!holdsCharacters(data, text))
-        throw unfit(
+        throw BackendError.refused(
           `column ${names.columns.data} (${data.charset}) cannot hold all characters of the session`,
         );
       if (holds(data, text)) return bytes;
-      const problem = `the session is larger than column ${names.columns.data} (${data.type}, ${data.size}) takes`;
-      throw new BackendError(problem, { code: 'TOO_LARGE', mayHaveHappened: false });
+      throw BackendError.tooLarge(`column ${names.columns.data} (${data.type}, ${data.size}) takes`);
     },
   };
 }
@@ -206,8 +195,4 @@ function sameName(found: unknown, wanted: string): boolean {
 
 function quote(identifier: string): string {
   return `\`${identifier.replaceAll('`', '``')}\``;
-}
-
-function unfit(problem: string): BackendError {
-  return new BackendError(problem, { code: 'BACKEND', mayHaveHappened: false });
 }

@@ -8,6 +8,7 @@ import {
 } from '@session-stores/core';
 import { type Cluster, Redis } from 'ioredis';
 import { RedisBackend } from './redis-backend.js';
+import { RedisConnection } from './redis-connection.js';
 
 export interface RedisStoreOptions extends StoreOptions {
   /**
@@ -55,12 +56,11 @@ export class RedisStore extends SessionStore {
     if ((client === undefined) === (url === undefined)) {
       throw invalidOption(about, `give either \`client\` or \`url\`, got ${client ? 'both' : 'neither'}`);
     }
-    super(
+    const connection =
       url === undefined
-        ? new RedisBackend(client as Redis | Cluster, prefix, false)
-        : new RedisBackend(connect(url, timeoutMs), prefix, true),
-      options,
-    );
+        ? new RedisConnection(client as Redis | Cluster, false)
+        : new RedisConnection(connect(url, timeoutMs), true);
+    super(new RedisBackend(connection, prefix), options);
   }
 }
 

@@ -2,6 +2,7 @@ import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { onTestFinished, vi } from 'vitest';
 import { RedisStore, type RedisStoreOptions } from '../src/index.js';
 import { RedisBackend } from '../src/redis-backend.js';
+import { RedisConnection } from '../src/redis-connection.js';
 
 // For a machine that does much else; each test takes a fraction of it.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
@@ -34,7 +35,7 @@ export function open(options: RedisStoreOptions): RedisStore {
 
 /** A backend on a client that the test has. */
 export function backendOn(client: Redis | Cluster, prefix: string): RedisBackend {
-  const backend = new RedisBackend(client, prefix, false);
+  const backend = new RedisBackend(new RedisConnection(client, false), prefix);
   onTestFinished(() => backend.close());
   return backend;
 }

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdtempSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Instance } from './instance.js';
 import { hasEnded, startKeeper } from './keeper.js';
 import { freePort } from './port.js';
@@ -51,6 +52,8 @@ export async function startProcess(
     port,
     async pause() {
       child.kill('SIGSTOP');
+      // Its threads stop one after another, on a busy machine some after their next answer.
+      while (!isStopped(child)) await delay(1);
     },
     async resume() {
       child.kill('SIGCONT');
@@ -76,4 +79,18 @@ export async function startProcess(
     },
   };
   return instance;
+}
+
+/** As far as the system tells: where there is no /proc, the signal has to be enough. */
+function isStopped({ pid }: ChildProcess): boolean {
+  const threads = `/proc/${pid}/task`;
+  if (!existsSync(threads)) return true;
+  return readdirSync(threads).every((thread) => {
+    try {
+      return /\) [TtZX] /.test(readFileSync(join(threads, thread, 'stat'), 'utf8'));
+    } catch {
+      // It has ended meanwhile.
+      return true;
+    }
+  });
 }
