@@ -1,5 +1,6 @@
-import type { Caller, StoreError } from '@session-stores/core';
+import type { Caller, SessionStore, StoreError } from '@session-stores/core';
 import { expect } from 'vitest';
+import { sessionWith } from './sessions.js';
 
 /** A call that has all the time that a test has. */
 export const caller: Caller = { check() {}, progress() {}, timeLeft: () => 20_000, wait: (ready) => ready };
@@ -20,4 +21,14 @@ export async function failure(call: Promise<unknown>): Promise<StoreError & { af
   );
   expect(error, 'the call should have failed').toBeInstanceOf(Error);
   return Object.assign(error as StoreError, { after: performance.now() - start });
+}
+
+/** Waits until a store serves (again): it then has a session `alive`. The slowest client looks for its server every second. */
+export async function untilItWorks(store: SessionStore): Promise<void> {
+  const works = () =>
+    store.set('alive', sessionWith()).then(
+      () => true,
+      () => false,
+    );
+  await expect.poll(works, { timeout: 10_000, interval: 20 }).toBe(true);
 }
