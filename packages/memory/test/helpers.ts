@@ -1,6 +1,3 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { text } from 'node:stream/consumers';
 import type { Request } from 'express';
 import type { SessionData } from 'express-session';
 import { vi } from 'vitest';
@@ -35,19 +32,4 @@ export function stopTime(): () => void {
 
 export async function ids(store: MemoryStore): Promise<string[]> {
   return (await store.all()).map(({ id }) => id);
-}
-
-/** Runs a module in a process of its own, on the built package. */
-export async function runModule(code: string, env: NodeJS.ProcessEnv = {}) {
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', code], {
-    cwd: new URL('..', import.meta.url),
-    env: { ...process.env, NODE_OPTIONS: '', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const [stdout, stderr, [exitCode]] = await Promise.all([
-    text(child.stdout),
-    text(child.stderr),
-    once(child, 'exit'),
-  ]);
-  return { exitCode: exitCode as number | null, stdout, stderr };
 }

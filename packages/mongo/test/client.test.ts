@@ -1,27 +1,19 @@
-import { spawnSync } from 'node:child_process';
-import { failure, serve, sessionWith } from '@session-stores/test-kit';
+import { failure, serve, sessionWith, testClients } from '@session-stores/test-kit';
 import { describeOnServer } from '@session-stores/test-servers/vitest';
-import type { MongoClient } from 'mongodb';
-import { expect, onTestFinished, test } from 'vitest';
+import { MongoClient } from 'mongodb';
+import { afterAll, expect, onTestFinished, test } from 'vitest';
 import { connect, open, uniqueName } from './helpers.js';
 
 const NOWHERE = 'mongodb://127.0.0.1:1';
 
-/** Runs a module that has `MongoStore` and `MongoClient`, as a process of its own. */
-function run(code: string): { status: number | null; output: string; seconds: number } {
-  const imports = `import { MongoStore } from '${import.meta.resolve('@session-stores/mongo')}';
-import { MongoClient } from '${import.meta.resolve('mongodb')}';
-`;
-  const start = performance.now();
-  const { status, stdout, stderr } = spawnSync(
-    process.execPath,
-    ['--input-type=module', '-e', imports + code],
-    { encoding: 'utf8', timeout: 20_000 },
-  );
-  return { status, output: stdout + stderr, seconds: (performance.now() - start) / 1000 };
-}
-
 describeOnServer('mongo', 'the client', ({ url }) => {
+  const forModules = uniqueName();
+  afterAll(async () => {
+    const client = new MongoClient(url);
+    await client.db(forModules).dropDatabase();
+    await client.close();
+  });
+
   /** A database of the test's own. */
   function database(): string {
     const dbName = uniqueName();
@@ -30,30 +22,35 @@ describeOnServer('mongo', 'the client', ({ url }) => {
     return dbName;
   }
 
-  test('is left open by `close` when it was given', async () => {
-    const client = connect(url);
-    const store = open({ client, dbName: database() });
-    await store.set('a', sessionWith());
-    await store.close();
-    expect(await client.db().command({ ping: 1 })).toMatchObject({ ok: 1 });
-    expect(await failure(store.get('a'))).toMatchObject({ code: 'CLOSED' });
-  });
-
-  test('is closed by `close` when the store opened it', async () => {
-    const name = uniqueName();
-    const admin = connect(url).db('admin');
-    const connections = async () => {
+  testClients({
+    given() {
+      const client = connect(url);
+      const store = open({ client, dbName: database() });
+      return { store, serves: async () => (await client.db().command({ ping: 1 }))['ok'] === 1 };
+    },
+    opened() {
+      const name = uniqueName();
+      const admin = connect(url).db('admin');
       const stages = [
         { $currentOp: { allUsers: true, idleConnections: true } },
         { $match: { appName: name } },
       ];
-      return (await admin.aggregate(stages).toArray()).length;
-    };
-    const store = open({ url: `${url}&appName=${name}`, dbName: database() });
-    await store.length();
-    expect(await connections()).toBeGreaterThan(0);
-    await store.close();
-    await expect.poll(connections, { timeout: 5000 }).toBe(0);
+      return {
+        store: open({ url: `${url}&appName=${name}`, dbName: database() }),
+        connections: async () => (await admin.aggregate(stages).toArray()).length,
+      };
+    },
+    code: {
+      imports: `
+        import { MongoStore } from '${import.meta.resolve('@session-stores/mongo')}';
+        import { MongoClient } from '${import.meta.resolve('mongodb')}';`,
+      store: `new MongoStore({ url: '${url}', dbName: '${forModules}' })`,
+      lost: [
+        `new MongoStore({ url: '${NOWHERE}', timeoutMs: 500 })`,
+        `new MongoStore({ client: new MongoClient('${NOWHERE}', { serverSelectionTimeoutMS: 400 }), timeoutMs: 500 })`,
+        `new MongoStore({ client: new MongoClient('${NOWHERE}', { serverSelectionTimeoutMS: 400 }).connect(), timeoutMs: 500 })`,
+      ],
+    },
   });
 
   test('may be a promise', async () => {
@@ -85,26 +82,6 @@ describeOnServer('mongo', 'the client', ({ url }) => {
     const store = open({ client, dbName: database() });
     for (let n = 0; n < 20; n++) await store.set('a', sessionWith({ n }));
     expect(ids.size).toBeLessThanOrEqual(3);
-  });
-
-  test('serves two hundred first calls at once without a warning', async () => {
-    const warnings: Error[] = [];
-    const listen = (warning: Error) => warnings.push(warning);
-    process.on('warning', listen);
-    onTestFinished(() => void process.off('warning', listen));
-    for (const store of [
-      open({ client: connect(url), dbName: database() }),
-      open({ url, dbName: database() }),
-    ]) {
-      await Promise.all(
-        Array.from({ length: 200 }, (_, n) =>
-          store.set(`id${n}`, sessionWith({ n })).then(() => store.get(`id${n}`)),
-        ),
-      );
-      expect(await store.length()).toBe(200);
-    }
-    await new Promise(setImmediate);
-    expect(warnings).toEqual([]);
   });
 
   test.each([
@@ -160,29 +137,4 @@ describeOnServer('mongo', 'the client', ({ url }) => {
     const error = await failure(store.set('a', sessionWith()));
     expect(error).toMatchObject({ code: 'UNAVAILABLE', mayHaveHappened: false });
   });
-
-  test('lets the process end once the store is closed', () => {
-    const { status, output, seconds } = run(`
-      const store = new MongoStore({ url: '${url}', dbName: '${database()}' });
-      await store.set('a', { cookie: {} });
-      await store.close();
-      console.log('closed');`);
-    expect({ status, output }).toEqual({ status: 0, output: 'closed\n' });
-    expect(seconds).toBeLessThan(3);
-  });
-});
-
-test('a server that is not there neither ends the process nor makes noise, and lets it end', () => {
-  const { status, output, seconds } = run(`
-    const client = new MongoClient('${NOWHERE}');
-    const stores = [
-      new MongoStore({ client, timeoutMs: 500 }),
-      new MongoStore({ client: client.connect(), timeoutMs: 500 }),
-      new MongoStore({ url: '${NOWHERE}', timeoutMs: 500 }),
-    ];
-    for (const store of stores) console.log((await store.get('a').catch((error) => error)).code);
-    for (const store of stores) await store.close();
-    await client.close();`);
-  expect({ status, output }).toEqual({ status: 0, output: 'UNAVAILABLE\nUNAVAILABLE\nUNAVAILABLE\n' });
-  expect(seconds).toBeLessThan(5);
 });

@@ -1,15 +1,15 @@
 import { inspect } from 'node:util';
-import { failure, sessionWith } from '@session-stores/test-kit';
+import { failure, sessionWith, testOptions } from '@session-stores/test-kit';
 import { startServer } from '@session-stores/test-servers';
 import { describeOnServer } from '@session-stores/test-servers/vitest';
 import { MongoClient } from 'mongodb';
 import { describe, expect, test } from 'vitest';
-import { MongoStore, type MongoStoreOptions } from '../src/index.js';
+import { MongoStore } from '../src/index.js';
 import { connect, open, uniqueName } from './helpers.js';
 
 describe('the options', () => {
   const url = 'mongodb://host';
-  test.each([
+  testOptions(MongoStore, [
     ['neither client nor url', {}, 'MongoStore: give either `client` or `url`, got neither'],
     ['no options', undefined, 'MongoStore: the options must be an object, got a value of type undefined'],
     ['another scheme', { url: 'http://host' }, 'option `url` must be a mongodb:// or mongodb+srv:// URL'],
@@ -28,16 +28,8 @@ describe('the options', () => {
     ['the removal of connect-mongo', { url, autoRemove: 'disabled' }, 'use `expiry`'],
     ['the client of connect-mongo', { clientPromise: 1 }, 'use `client`'],
     ['no client at all', { client: 'x' }, 'option `client` must be a MongoClient or a promise of one'],
-  ])('refuse %s', (_, options, message) => {
-    const construct = () => new MongoStore(options as unknown as MongoStoreOptions);
-    expect(construct).toThrow(expect.objectContaining({ code: 'INVALID_OPTION', operation: 'construct' }));
-    expect(construct).toThrow(message);
-  });
-
-  test('refuse both client and url', () => {
-    const client = new MongoClient(url);
-    expect(() => new MongoStore({ client, url })).toThrow('give either `client` or `url`, got both');
-  });
+    ['both client and url', { client: new MongoClient(url), url }, 'give either `client` or `url`, got both'],
+  ]);
 
   test.each([
     'http://alice:hunter2@host',

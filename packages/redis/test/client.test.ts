@@ -1,53 +1,41 @@
-import { spawnSync } from 'node:child_process';
-import { caller, failure, serve, sessionWith } from '@session-stores/test-kit';
+import { caller, failure, serve, sessionWith, testClients } from '@session-stores/test-kit';
 import { startServer } from '@session-stores/test-servers';
 import { describeOnServer, uniquePrefix } from '@session-stores/test-servers/vitest';
 import type { Redis } from 'ioredis';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { backendOn, connect, open } from './helpers.js';
 
 const NOWHERE = 'redis://127.0.0.1:1';
-
-/** Runs a module that has `RedisStore` and `Redis`, as a process of its own; says how long it lived on after its last line. */
-function run(code: string): { status: number | null; output: string; lingeredMs: number } {
-  const module = `
-    import { RedisStore } from '${import.meta.resolve('@session-stores/redis')}';
-    import { Redis } from '${import.meta.resolve('ioredis')}';
-    ${code}
-    const done = performance.now();
-    process.on('exit', () => console.log(performance.now() - done));`;
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', module], {
-    encoding: 'utf8',
-    timeout: 20_000,
-  });
-  const lines = stdout.trim().split('\n');
-  const lingeredMs = Number(lines.pop());
-  return { status, output: lines.join('\n') + stderr, lingeredMs };
-}
 
 function listenersOf(client: Redis): Record<string, number> {
   return Object.fromEntries(client.eventNames().map((name) => [String(name), client.listenerCount(name)]));
 }
 
 describeOnServer('redis', 'the client', ({ url }) => {
-  test('is left open by `close` when it was given', async () => {
-    const client = connect(url);
-    const store = open({ client, prefix: uniquePrefix() });
-    await store.set('a', sessionWith());
-    await store.close();
-    expect(await client.ping()).toBe('PONG');
-    expect(await failure(store.get('a'))).toMatchObject({ code: 'CLOSED' });
-  });
-
-  test('is closed by `close` when the store opened it', async () => {
-    const server = connect(url);
-    const name = uniquePrefix();
-    const store = open({ url: `${url}?connectionName=${name}` });
-    const connections = async () => String(await server.client('LIST')).split(name).length - 1;
-    await store.length();
-    expect(await connections()).toBe(1);
-    await store.close();
-    await expect.poll(connections, { timeout: 2000 }).toBe(0);
+  testClients({
+    given() {
+      const client = connect(url);
+      const store = open({ client, prefix: uniquePrefix() });
+      return { store, serves: async () => (await client.ping()) === 'PONG' };
+    },
+    opened() {
+      const name = uniquePrefix();
+      const server = connect(url);
+      return {
+        store: open({ url: `${url}?connectionName=${name}`, prefix: name }),
+        connections: async () => String(await server.client('LIST')).split(name).length - 1,
+      };
+    },
+    code: {
+      imports: `
+        import { RedisStore } from '${import.meta.resolve('@session-stores/redis')}';
+        import { Redis } from '${import.meta.resolve('ioredis')}';`,
+      store: `new RedisStore({ url: '${url}', prefix: '${uniquePrefix()}' })`,
+      lost: [
+        `new RedisStore({ url: '${NOWHERE}' })`,
+        `new RedisStore({ client: new Redis('${NOWHERE}', { disconnectTimeout: 0, retryStrategy: () => null }) })`,
+      ],
+    },
   });
 
   test('has no listener of ours left after `close`', async () => {
@@ -81,24 +69,6 @@ describeOnServer('redis', 'the client', ({ url }) => {
     expect(client.status).toBe('connecting');
     await store.set('a', sessionWith({ user: 'alice' }));
     expect(await store.get('a')).toMatchObject({ user: 'alice' });
-  });
-
-  test('serves two hundred first calls at once without a warning', async () => {
-    const warnings: Error[] = [];
-    const listen = (warning: Error) => warnings.push(warning);
-    process.on('warning', listen);
-    onTestFinished(() => void process.off('warning', listen));
-    const client = connect(url, { lazyConnect: true });
-    for (const store of [open({ client, prefix: uniquePrefix() }), open({ url, prefix: uniquePrefix() })]) {
-      await Promise.all(
-        Array.from({ length: 200 }, (_, n) =>
-          store.set(`id${n}`, sessionWith({ n })).then(() => store.get(`id${n}`)),
-        ),
-      );
-      expect(await store.length()).toBe(200);
-    }
-    await new Promise(setImmediate);
-    expect(warnings).toEqual([]);
   });
 
   test.each([
@@ -148,15 +118,6 @@ describeOnServer('redis', 'the client', ({ url }) => {
     expect(error.code).toBe('BACKEND');
     expect(error.message).toContain('subscriber mode');
   });
-
-  test('lets the process end once the store is closed', () => {
-    const { status, output, lingeredMs } = run(`
-      const store = new RedisStore({ url: '${url}', prefix: '${uniquePrefix()}' });
-      await store.set('a', { cookie: {} });
-      await store.close();`);
-    expect({ status, output }).toEqual({ status: 0, output: '' });
-    expect(lingeredMs).toBeLessThan(1000);
-  });
 });
 
 describeOnServer(
@@ -176,22 +137,3 @@ describeOnServer(
     });
   },
 );
-
-test('a client without an error listener neither ends the process nor makes noise through the store', () => {
-  const { status, output } = run(`
-    const client = new Redis('${NOWHERE}', { disconnectTimeout: 0 });
-    const stores = [new RedisStore({ client }), new RedisStore({ url: '${NOWHERE}' })];
-    for (const store of stores) console.log((await store.get('a').catch((error) => error)).code);
-    for (const store of stores) await store.close();
-    client.disconnect();`);
-  expect({ status, output }).toEqual({ status: 0, output: 'UNAVAILABLE\nUNAVAILABLE' });
-});
-
-test('a store that never found its server lets the process end at once when it is closed', () => {
-  const { status, output, lingeredMs } = run(`
-    const store = new RedisStore({ url: '${NOWHERE}' });
-    console.log((await store.get('a').catch((error) => error)).code);
-    await store.close();`);
-  expect({ status, output }).toEqual({ status: 0, output: 'UNAVAILABLE' });
-  expect(lingeredMs).toBeLessThan(1000);
-});
