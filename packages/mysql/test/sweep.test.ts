@@ -1,3 +1,4 @@
+import type { Caller } from '@session-stores/core';
 import { caller, failure, sessionWith } from '@session-stores/test-kit';
 import { expect, test } from 'vitest';
 import { backendOn, lookAt, MINUTE, onEachServer, open, poolOn, uniqueTable } from './helpers.js';
@@ -41,6 +42,24 @@ onEachServer('a sweep', ({ url }) => {
     expect(Math.max(...(await writes))).toBeLessThan(1000);
     expect((await left()).every((id) => id === 'alive' || id.startsWith('new'))).toBe(true);
   });
+
+  test.each(['sweep', 'clear'] as const)(
+    'has the time limit for each page, and goes no further once its caller has been answered: %s',
+    async (operation) => {
+      const { backend, left } = await setUp(450);
+      const over: Caller = {
+        ...caller,
+        progress() {
+          throw new Error('over');
+        },
+      };
+      await expect(backend[operation](over)).rejects.toThrow('over');
+      expect(await left()).toHaveLength(251);
+      let pages = 0;
+      await backend[operation]({ ...caller, progress: () => pages++ });
+      expect(pages).toBe(1);
+    },
+  );
 
   test('leaves what another client has locked for the next time', async () => {
     const { table, backend, left } = await setUp(30);
