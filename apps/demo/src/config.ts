@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { cacheFolder } from '@session-stores/test-servers/cache';
 import { ConfigError } from './config-error.js';
 import { isStoreName, type StoreName, storeNames } from './stores.js';
 
@@ -28,7 +28,7 @@ export interface Config {
 /** @throws {ConfigError} */
 export function readConfig(env: NodeJS.ProcessEnv): Config {
   const production = env['NODE_ENV'] === 'production';
-  const stateDir = join(cacheDir(env), 'demo');
+  const stateDir = join(cacheFolder(env), 'demo');
   return {
     store: readStore(env['SESSION_STORE'] || 'memory'),
     port: readWhole(env, 'PORT', 0, 65_535),
@@ -59,11 +59,6 @@ function readSwitch(env: NodeJS.ProcessEnv, name: string): boolean {
   if (['1', 'true'].includes(text)) return true;
   if (['0', 'false'].includes(text)) return false;
   throw new ConfigError(`${name} is "${text}"; it has to be one of: 1, true, 0, false.`);
-}
-
-function cacheDir(env: NodeJS.ProcessEnv): string {
-  const cacheHome = env['XDG_CACHE_HOME'] || join(homedir(), '.cache');
-  return env['SESSION_STORES_CACHE'] || join(cacheHome, 'session-stores');
 }
 
 /** A new secret with each start would log everybody out, so the generated one is kept. */

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { connect, open, poolOn, uniqueTable } from './helpers.js';
 
 /** Short enough for a change to be made in a transaction. */
-const LIMIT = 400;
+const LIMIT = 800;
 /** How long a server may take to notice something. */
 const NOTICE = { timeout: 5000, interval: 20 };
 
@@ -36,6 +36,7 @@ for (const name of ['mariadb', 'mysql'] as const) {
         async (_, openOn) => {
           const table = uniqueTable();
           const store = openOn(server.url, table, { timeoutMs: LIMIT });
+          await untilItWorks(store);
           await store.set('there', sessionWith());
           // As many connections as there will be calls.
           await Promise.all(Array.from({ length: 10 }, (_, n) => store.get(`warm${n}`)));

@@ -4,7 +4,7 @@ import { describeOnServer, uniquePrefix } from '@session-stores/test-servers/vit
 import { expect, test } from 'vitest';
 import { connect, open } from './helpers.js';
 
-const LIMIT = 300;
+const LIMIT = 500;
 /** What a busy machine may add to a time limit. */
 const MARGIN = 700;
 /** How long a client may take to come back: its longest pause between two attempts is a second. */
@@ -36,6 +36,16 @@ describeOnServer(
       await server.resume();
       await untilItWorks(store);
       expect((await store.get('a'))?.text?.length).toBe(3);
+    });
+
+    test("that is frozen is reported by the client's own time limit where that is shorter", async () => {
+      const store = open({ client: connect(server.url, { commandTimeout: 50 }), prefix: uniquePrefix() });
+      await store.set('a', sessionWith());
+      await server.pause();
+      const error = await failure(store.set('a', sessionWith()));
+      expect(error).toMatchObject({ code: 'TIMEOUT', mayHaveHappened: true });
+      expect(error.message).toContain('the server did not answer in time');
+      await server.resume();
     });
 
     test('that is back is not blamed for what happened long ago', async () => {
