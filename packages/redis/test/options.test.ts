@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { inspect } from 'node:util';
-import { createClient } from '@redis/client';
 import { failure, sessionWith, testOptions } from '@session-stores/test-kit';
 import { type OwnServer, startServer } from '@session-stores/test-servers';
 import { describeOnServer, uniquePrefix } from '@session-stores/test-servers/vitest';
 import { Redis } from 'ioredis';
+import { createClient } from 'redis';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { RedisStore } from '../src/index.js';
 import { connect, open } from './helpers.js';

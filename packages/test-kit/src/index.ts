@@ -6,5 +6,6 @@ export { type FragileServer, type Stores, testFaults } from './faults-suite.js';
 export { type Ended, runModule } from './module.js';
 export { type RefusedOptions, testOptions } from './options-suite.js';
 export { type Proxy, startProxy } from './proxy.js';
+export { type SharedData, testMigration } from './migration.js';
 export { sessionWith } from './sessions.js';
 export { testTwoStores } from './two-stores-suite.js';

@@ -8,9 +8,9 @@ declare module 'express-session' {
   }
 }
 
-/** A plain session, of a minute unless the test says otherwise. */
-export function sessionWith(data: Partial<SessionData> = {}, maxAge = 60_000): SessionData {
+/** A plain session, of a minute unless the test says otherwise; with `null`, for as long as its browser is open. */
+export function sessionWith(data: Partial<SessionData> = {}, maxAge: number | null = 60_000): SessionData {
   const cookie = new session.Cookie();
-  cookie.maxAge = maxAge;
+  if (maxAge !== null) cookie.maxAge = maxAge;
   return { ...data, cookie };
 }
