@@ -130,7 +130,7 @@ function idOf({ cookie = '' }: Browser): string {
 type Done<T> = (error: unknown, result?: T | null) => void;
 
 /** What any store answers to its callbacks, as promises. `all` is an array, whatever the store makes of it. */
-function promised(store: Store) {
+export function promised(store: Store) {
   const ask = <T>(call: (done: Done<T>) => void) =>
     new Promise<T | null>((resolve, reject) => {
       call((error, result) => (error ? reject(error) : resolve(result ?? null)));
