@@ -29,6 +29,7 @@ const commands: Record<string, string> = {
   'SESSION_STORE=memory|redis|mysql|mongo npm start': 'apps/demo/test/process.test.ts',
   'npm test': '.ci/run',
   'npx vitest run --project redis': 'packages/redis/package.json',
+  'npx vitest run --project repo crash': 'scripts/test/crash.test.ts',
   'npx tsc -b': 'scripts/test/fresh-copy.test.ts',
   'npx biome check --write': 'scripts/test/fresh-copy.test.ts',
   'REDIS_URL=redis://localhost MYSQL_URL=mysql://me:secret@localhost/app node move.mjs redis mysql':
