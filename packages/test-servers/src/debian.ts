@@ -111,9 +111,10 @@ export async function environmentIn(root: string): Promise<NodeJS.ProcessEnv> {
   const libraries: string[] = [];
   for (const folder of [join(root, 'usr/lib'), join(root, 'lib')]) {
     const entries = await readdir(folder).catch(() => []);
-    libraries.push(
-      ...entries.filter((entry) => entry.includes('-linux-')).map((entry) => join(folder, entry)),
-    );
+    for (const entry of entries.filter((entry) => entry.includes('-linux-'))) {
+      // PulseAudio's library has one more for itself.
+      libraries.push(join(folder, entry), join(folder, entry, 'pulseaudio'));
+    }
   }
   return { ...process.env, LD_LIBRARY_PATH: libraries.join(':') };
 }

@@ -1,4 +1,5 @@
 export { cacheFolder } from './cache.js';
+export { type Chromium, findChromium } from './chromium.js';
 export { matrix } from './images.js';
 export { type MongoReplicaSet, startMongoReplicaSet } from './mongo-replica-set.js';
 export { type RedisCluster, startRedisCluster } from './redis-cluster.js';

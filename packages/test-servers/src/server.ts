@@ -65,7 +65,7 @@ export interface OwnServer extends Server {
   restart(): Promise<void>;
 }
 
-/** No way to get a server works here. The message says for each why not, and what to do. */
+/** No way to get a server, or a browser, works here. The message says for each why not, and what to do. */
 export class ServerUnavailableError extends Error {
   override readonly name = 'ServerUnavailableError';
 }
@@ -111,27 +111,40 @@ export async function startOwn(
   options: ServerOptions = {},
 ): Promise<OwnServer> {
   const recipe = recipeFor(name);
+  const [how, start] = await firstOf(order, (way) => obtain(name, recipe, way, options), {
+    wanted: `${name} server`,
+    advice: [
+      ...(options.private ? [] : [`set ${recipe.urlVariable} to one that runs`]),
+      ...(order.includes('container') ? ['start Docker'] : []),
+      `install ${recipe.command}`,
+    ],
+  });
+  return running(name, recipe, how, start);
+}
+
+/**
+ * What the first of these ways gives that works here, and which it is.
+ *
+ * @throws ServerUnavailableError when none does.
+ */
+export async function firstOf<W extends Way, T>(
+  order: readonly W[],
+  attempt: (way: W) => Promise<T>,
+  { wanted, advice }: { readonly wanted: string; readonly advice: readonly string[] },
+): Promise<[W, T]> {
   const open = openWays();
   const refusals: string[] = [];
-  for (const how of order) {
-    let start: Start;
+  for (const way of order) {
     try {
-      if (!open.includes(how)) throw new Error('not among SERVER_WAYS');
-      start = await obtain(name, recipe, how, options);
+      if (!open.includes(way)) throw new Error('not among SERVER_WAYS');
+      return [way, await attempt(way)];
     } catch (error) {
-      refusals.push(`${how}: ${reason(error)}`);
-      continue;
+      refusals.push(`${way}: ${reason(error)}`);
     }
-    return running(name, recipe, how, start);
   }
-  const advice = [
-    ...(options.private ? [] : [`set ${recipe.urlVariable} to one that runs`]),
-    ...(order.includes('container') ? ['start Docker'] : []),
-    `install ${recipe.command}`,
-  ];
   throw new ServerUnavailableError(
     [
-      `No ${name} server is to be had here.`,
+      `No ${wanted} is to be had here.`,
       ...refusals.map((refusal) => `  - ${refusal}`),
       `What helps: ${advice.join(', or ')}.`,
     ].join('\n'),
@@ -244,6 +257,7 @@ function openWays(): readonly string[] {
   throw new Error(`SERVER_WAYS has '${unknown}', and takes a comma-separated list of ${everyWay.join(', ')}`);
 }
 
-function toStandardError(message: string): void {
+/** Where messages go that nobody else wants. */
+export function toStandardError(message: string): void {
   process.stderr.write(`test-servers: ${message}\n`);
 }
