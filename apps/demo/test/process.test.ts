@@ -1,75 +1,47 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { cacheFolder, startServer } from '@session-stores/test-servers';
+import { startServer } from '@session-stores/test-servers';
 import { describeOnServer } from '@session-stores/test-servers/vitest';
-import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { storeNames, stores } from '../src/stores.js';
+import { cache, Demo } from './demo.js';
 import { Visitor } from './helpers.js';
 
-const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
-
-/** A cache folder of our own, for what the demo keeps; the servers that were fetched before are there as well. */
-const cache = mkdtempSync(join(tmpdir(), 'session-stores-demo-'));
-mkdirSync(join(cacheFolder(), 'servers'), { recursive: true });
-symlinkSync(join(cacheFolder(), 'servers'), join(cache, 'servers'));
-afterAll(() => rmSync(cache, { recursive: true, force: true }));
-
-/** The built demo as a process. */
-class Demo {
-  readonly child: ChildProcess;
-  readonly ended: Promise<unknown[]>;
-  output = '';
-
-  constructor(env: Record<string, string>) {
-    const { PATH = '', HOME = '' } = process.env;
-    this.child = spawn(process.execPath, [main], {
-      env: { PATH, HOME, SESSION_STORES_CACHE: cache, ...env },
-    });
-    for (const stream of [this.child.stdout, this.child.stderr]) {
-      stream?.setEncoding('utf8').on('data', (text: string) => {
-        this.output += text;
-      });
-    }
-    this.ended = once(this.child, 'close');
-    onTestFinished(async () => {
-      this.child.kill('SIGKILL');
-      await this.ended;
-    });
-  }
-
-  /** The address that it prints, once it does. */
-  async address(): Promise<string> {
-    const printed = /demo: (http:\S+).*\n {2}(accounts|cookies) /s;
-    await expect.poll(() => this.output, { timeout: 60_000 }).toMatch(printed);
-    return printed.exec(this.output)?.[1] ?? '';
-  }
-
-  /** Its exit code; the signal that ended it, if one did. */
-  async end(signal?: NodeJS.Signals): Promise<unknown> {
-    if (signal) this.child.kill(signal);
-    const [code, by] = await this.ended;
-    return code ?? by;
-  }
+/** A demo that ends with the test. */
+function start(env: Record<string, string>): Demo {
+  const demo = new Demo(env);
+  onTestFinished(() => demo.kill());
+  return demo;
 }
 
 describe('the demo as a process', () => {
   const anyPort = { PORT: '0' };
 
   test('prints its address, store and accounts, and ends on a signal', async () => {
-    const demo = new Demo(anyPort);
+    const demo = start(anyPort);
     expect(await new Visitor(await demo.address()).session()).toMatchObject({ store: 'memory', views: 1 });
     expect(demo.output).toContain('alice / wonderland');
     expect(demo.output).toContain('SESSION_STORE=memory|redis|mysql|mongo');
     expect(await demo.end('SIGINT')).toBe(0);
   });
 
+  test('is reachable from this machine alone, and in production from everywhere', async () => {
+    const elsewhere = Object.values(networkInterfaces())
+      .flat()
+      .find((each) => each?.family === 'IPv4' && !each.internal);
+    const health = async (env: Record<string, string>) => {
+      const { port } = new URL(await start({ ...anyPort, ...env }).address());
+      const response = await fetch(`http://${elsewhere?.address ?? '127.0.0.2'}:${port}/health`);
+      return response.status;
+    };
+    await expect(health({})).rejects.toMatchObject({ cause: { code: 'ECONNREFUSED' } });
+    expect(await health({ NODE_ENV: 'production', SESSION_SECRET: 'x' })).toBe(200);
+  });
+
   test('answers what is in flight before it ends', async () => {
-    const demo = new Demo(anyPort);
+    const demo = start(anyPort);
     const visitor = new Visitor(await demo.address());
     await visitor.login();
     // The login leaves an idle connection, which must not hold up the end either.
@@ -87,7 +59,7 @@ describe('the demo as a process', () => {
   });
 
   test('ends at once on a second signal', async () => {
-    const demo = new Demo(anyPort);
+    const demo = start(anyPort);
     const visitor = new Visitor(await demo.address());
     const slow = visitor.ask('/slow?ms=9000', { form: {} }).catch(() => 'cut off');
     await expect.poll(async () => (await fetch(`${visitor.base}/health`)).status).toBe(200);
@@ -118,20 +90,20 @@ describe('the demo as a process', () => {
       'SESSION_SECRET is missing; production needs a long random text that only you know.',
     ],
   ])('refuses %j in one sentence', async (env, sentence) => {
-    const demo = new Demo(env);
+    const demo = start(env);
     expect(await demo.end()).toBe(1);
     expect(demo.output).toBe(`${sentence}\n`);
   });
 
   test('refuses a REDIS_URL that is none, without printing its password', async () => {
-    const demo = new Demo({ ...anyPort, SESSION_STORE: 'redis', REDIS_URL: 'http://me:swordfish@localhost' });
+    const demo = start({ ...anyPort, SESSION_STORE: 'redis', REDIS_URL: 'http://me:swordfish@localhost' });
     expect(await demo.end()).toBe(1);
     expect(demo.output).toMatch(/^REDIS_URL cannot be used\. .*redis:\/\/.*\n$/);
     expect(demo.output).not.toContain('swordfish');
   });
 
   test('starts without the Redis that REDIS_URL names, and says so', async () => {
-    const demo = new Demo({
+    const demo = start({
       ...anyPort,
       SESSION_STORE: 'redis',
       REDIS_URL: 'redis://me:swordfish@localhost:1',
@@ -149,7 +121,7 @@ describe('the demo as a process', () => {
     // Whoever has the port: it is taken.
     await Promise.race([once(blocker, 'listening'), once(blocker, 'error').catch(() => {})]);
     onTestFinished(() => void blocker.close());
-    const demo = new Demo({});
+    const demo = start({});
     const { port } = new URL(await demo.address());
     expect(Number(port)).toBeGreaterThan(3000);
     expect(demo.output).toContain(`port      ${port}, because 3000 is taken`);
@@ -157,19 +129,19 @@ describe('the demo as a process', () => {
   });
 
   test('refuses a port that was asked for and is taken', async () => {
-    const first = new Demo(anyPort);
+    const first = start(anyPort);
     const { port } = new URL(await first.address());
-    const second = new Demo({ PORT: port });
+    const second = start({ PORT: port });
     expect(await second.end()).toBe(1);
     expect(second.output).toBe(`PORT is ${port}, and another program has it; choose another.\n`);
   });
 
   test('forgets its sessions with memory', async () => {
-    const first = new Demo(anyPort);
+    const first = start(anyPort);
     const visitor = new Visitor(await first.address());
     await visitor.login();
     await first.end('SIGTERM');
-    const second = new Demo({ PORT: new URL(visitor.base).port });
+    const second = start({ PORT: new URL(visitor.base).port });
     await second.address();
     expect(await visitor.session()).toMatchObject({ user: null, views: 1 });
   });
@@ -185,12 +157,12 @@ for (const name of storeNames) {
     `the demo on ${label}, started again`,
     ({ url }) => {
       async function survives(env: Record<string, string>, signal: NodeJS.Signals): Promise<string> {
-        const first = new Demo({ PORT: '0', SESSION_STORE: name, ...env });
+        const first = start({ PORT: '0', SESSION_STORE: name, ...env });
         const visitor = new Visitor(await first.address());
         await visitor.login();
         await visitor.ask('/cart', { form: { item: 'Teapot' } });
         await first.end(signal);
-        const second = new Demo({ PORT: new URL(visitor.base).port, SESSION_STORE: name, ...env });
+        const second = start({ PORT: new URL(visitor.base).port, SESSION_STORE: name, ...env });
         await second.address();
         expect(await visitor.session()).toMatchObject({ store: name, user: 'alice', cart: ['Teapot'] });
         expect(await second.end('SIGTERM')).toBe(0);
@@ -199,7 +171,7 @@ for (const name of storeNames) {
 
       test(`knows its visitors on the server of ${urlVariable}, also in production`, async () => {
         expect(await survives({ [urlVariable]: url }, 'SIGTERM')).not.toContain('starting');
-        const first = new Demo({
+        const first = start({
           PORT: '0',
           SESSION_STORE: name,
           [urlVariable]: url,
