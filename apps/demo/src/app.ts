@@ -6,19 +6,30 @@ import express, { type ErrorRequestHandler, type Express, type Request, type Res
 import session, { type CookieOptions, type SessionData } from 'express-session';
 import helmet from 'helmet';
 import { authenticate } from './accounts.js';
-import { field, refusal, refuseCrossSite, wantsJson } from './http.js';
-import { homePage, problemPage, type SessionRow, type SessionView, type Site, sessionsPage } from './page.js';
+import { field, given, refusal, refuseCrossSite, wantsJson, whole } from './http.js';
+import {
+  homePage,
+  problemPage,
+  racePage,
+  type SessionRow,
+  type SessionView,
+  type Site,
+  sessionsPage,
+} from './page.js';
+import { mostRounds, race, requestsAtOnce, type Standing } from './race.js';
 import { destroy, regenerate, save } from './session.js';
-import type { StoreName } from './stores.js';
+import { type StoreName, stores } from './stores.js';
 
 export interface AppOptions {
   readonly store: SessionStore;
   readonly storeName: StoreName;
+  /** Opens another store like `store`, for the races: express-session ties a store to one app. */
+  readonly openAnother: () => SessionStore;
   /** Where the sessions are, in a few words for people. */
   readonly where: string;
   /** Signs the cookies. */
   readonly secret: string;
-  /** Cookies over HTTPS only, as told by one proxy in front, and no sessions view. Default false. */
+  /** Cookies over HTTPS only, as told by one proxy in front; no sessions view, no races. Default false. */
   readonly production?: boolean;
   /** Milliseconds without a request after which a session ends. Default an hour. */
   readonly maxAge?: number;
@@ -36,6 +47,7 @@ const healthTimeout = 2000;
 const fullCart = 1000;
 const flashKept = 5;
 const sessionsListed = 500;
+const usualRounds = 5;
 
 const publicFolder = fileURLToPath(new URL('../public', import.meta.url));
 
@@ -155,6 +167,18 @@ export function createApp(options: AppOptions): Express {
     await done(req, res, `${item} is in your cart.`);
   };
 
+  const raceBoth = async (rounds: number): Promise<Standing[]> => {
+    const ours = options.openAnother();
+    try {
+      return [
+        await race(`${stores[storeName].label}, session-stores`, ours, rounds),
+        await race('MemoryStore, express-session', new session.MemoryStore(), rounds),
+      ];
+    } finally {
+      await ours.close();
+    }
+  };
+
   app.get('/', async (req, res) => {
     res.send(homePage(site, await visit(req), { id: maskId(req.sessionID), secure: req.secure }));
   });
@@ -196,14 +220,8 @@ export function createApp(options: AppOptions): Express {
   app.post('/cart', addItem);
 
   app.post('/slow', async (req, res) => {
-    const ms = String(req.query['ms'] ?? usualPause);
-    if (!/^\d+$/.test(ms) || Number(ms) > longestPause) {
-      throw refusal(
-        400,
-        `ms has to be a whole number of milliseconds from 0 to ${longestPause}, got "${ms}".`,
-      );
-    }
-    await sleep(Number(ms));
+    const pause = { min: 0, max: longestPause, unit: 'milliseconds' };
+    await sleep(whole('ms', req.query['ms'] ?? usualPause, pause));
     await addItem(req, res);
   });
 
@@ -219,6 +237,25 @@ export function createApp(options: AppOptions): Express {
       }
       if (wantsJson(req)) res.json({ count, sessions });
       else res.send(sessionsPage(site, count, sessions));
+    });
+
+    app.get('/race', (_req, res) => {
+      res.send(racePage(site, usualRounds));
+    });
+
+    let racing = false;
+    app.post('/race', async (req, res) => {
+      const rounds = whole('rounds', given(req, 'rounds') ?? usualRounds, { min: 1, max: mostRounds });
+      // One run is a few hundred requests.
+      if (racing) throw refusal(429, 'A race is being run at the moment. Please try again when it is over.');
+      racing = true;
+      try {
+        const standings = await raceBoth(rounds);
+        if (wantsJson(req)) res.json({ rounds, requestsAtOnce, standings });
+        else res.send(racePage(site, rounds, standings));
+      } finally {
+        racing = false;
+      }
     });
   }
 

@@ -14,15 +14,31 @@ export function wantsJson(req: Request, dataFirst = /^\/(api|debug|health)\b/.te
 /** A text field of a form or a JSON body. */
 export function field(req: Request, name: string, fallback?: string): string {
   const max = 100;
-  const body: unknown = req.body;
-  const value: unknown =
-    (typeof body === 'object' && body !== null ? Reflect.get(body, name) : undefined) ?? fallback;
+  const value = given(req, name) ?? fallback;
   if (value === undefined || (typeof value === 'string' && value.trim() === '')) {
     throw refusal(400, `${name} is missing.`);
   }
   if (typeof value === 'string' && value.length <= max) return value;
-  const given = typeof value === 'string' ? `${value.length} characters` : `a value of type ${typeof value}`;
-  throw refusal(400, `${name} has to be a text of up to ${max} characters, got ${given}.`);
+  const what = typeof value === 'string' ? `${value.length} characters` : `a value of type ${typeof value}`;
+  throw refusal(400, `${name} has to be a text of up to ${max} characters, got ${what}.`);
+}
+
+/** A field of a form or a JSON body, as it came. */
+export function given(req: Request, name: string): unknown {
+  const body: unknown = req.body;
+  return typeof body === 'object' && body !== null ? Reflect.get(body, name) : undefined;
+}
+
+/** A whole number, given as one or as text; `unit` is for the message. */
+export function whole(
+  name: string,
+  value: unknown,
+  { min, max, unit = '' }: { readonly min: number; readonly max: number; readonly unit?: string },
+): number {
+  const number = /^\d+$/.test(String(value)) ? Number(value) : Number.NaN;
+  if (number >= min && number <= max) return number;
+  const wanted = `a whole number${unit && ` of ${unit}`} from ${min} to ${max}`;
+  throw refusal(400, `${name} has to be ${wanted}, got "${String(value).slice(0, 100)}".`);
 }
 
 /**

@@ -21,9 +21,7 @@ async function main(): Promise<void> {
   // The port is ours alone, so what is named after it is written to by no second demo. What is asked meanwhile waits.
   const folder = join(config.stateDir, `${config.store}-${port}`);
   const opening = openStore(config.store, process.env, folder, console.log);
-  const ready = opening.then(({ store, where }) =>
-    createApp({ ...config, store, storeName: config.store, where }),
-  );
+  const ready = opening.then((opened) => createApp({ ...config, ...opened, storeName: config.store }));
   server.on('request', (async (req, res) => (await ready)(req, res)) satisfies RequestListener);
   const { store, where, close } = await opening;
 

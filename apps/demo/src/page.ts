@@ -1,5 +1,6 @@
 import { hints, type Role } from './accounts.js';
 import { type Html, html } from './html.js';
+import { mostRounds, requestsAtOnce, type Standing, type Step } from './race.js';
 import { type StoreName, stores } from './stores.js';
 
 /** What a visitor is shown of their session. */
@@ -119,7 +120,7 @@ function guideCard(site: Site): Html {
       <ol>
         <li><strong>Reload.</strong> The browser holds a signed random id and nothing else; the counter is in the store.</li>
         <li><strong>Log in.</strong> Your cart comes along, the session’s id changes: one that somebody planted before is worthless.</li>
-        <li><strong>Add slowly, and log out in another tab meanwhile.</strong> The late answer does not bring the session back.</li>
+        <li><strong>Add slowly, and log out in another tab meanwhile.</strong> The late answer does not bring the session back.${!site.production && html` <a href="/race">Run this race</a> and another one, also on express-session’s own store.`}</li>
         <li><strong>Stop the demo and start it again.</strong> ${site.store === 'memory' ? 'Memory forgets you; on a server you are still logged in.' : 'You are still logged in.'}</li>
       </ol>
       <h2>Switch the store</h2>
@@ -156,6 +157,69 @@ export function sessionsPage(site: Site, count: number, sessions: readonly Sessi
       </div>
       <p><a href="/">Back to your session</a></p>`,
   );
+}
+
+export function racePage(site: Site, rounds: number, standings: readonly Standing[] = []): string {
+  return layout(
+    site,
+    'Two races',
+    html`
+      <section class="hero">
+        <h1>Two races that a session store can lose</h1>
+        <p>Requests of one visitor overlap all the time, and each works on its own copy of the session. Does a session that was ended meanwhile stay ended, and is everything kept that was added?</p>
+      </section>
+      ${standings.length > 0 && raceTable(standings)}
+      ${standings.length > 0 && raceStory('A slow request, and a logout meanwhile', standings, ({ logout }) => logout)}
+      ${standings.length > 0 && raceStory(`${requestsAtOnce} requests at once, each with an item for the cart`, standings, ({ cart }) => cart)}
+      <section class="card">
+        <h2>${standings.length > 0 ? 'Run them again' : 'Run them'}</h2>
+        <p>On ${stores[site.store].label}, the store in use, and on the MemoryStore that comes with express-session: real requests to a small app on each, with sessions of their own that are gone afterwards.</p>
+        <form method="post" action="/race">
+          <label>Rounds <input name="rounds" type="number" min="1" max="${mostRounds}" value="${rounds}" required></label>
+          <button class="primary">Run</button>
+        </form>
+      </section>
+      <p><a href="/">Back to your session</a></p>`,
+  );
+}
+
+function raceTable(standings: readonly Standing[]): Html {
+  return html`
+    <div class="card table" role="region" aria-label="Results" tabindex="0">
+      <table>
+        <thead><tr><th scope="col">Store</th><th scope="col">Rounds</th><th scope="col">Logouts undone</th><th scope="col">Items lost</th></tr></thead>
+        <tbody>${standings.map(
+          ({ store, rounds, cameBack, added, lost }) => html`
+          <tr><th scope="row">${store}</th><td>${rounds}</td><td>${verdict(cameBack)} of ${rounds}</td><td>${verdict(lost)} of ${added}</td></tr>`,
+        )}
+        </tbody>
+      </table>
+    </div>
+    <p class="hint">What follows is the first round, as it was measured.</p>`;
+}
+
+/** A count of faults. */
+function verdict(count: number): Html {
+  return html`<span class="verdict ${count === 0 ? 'status' : 'alert'}">${count}</span>`;
+}
+
+function raceStory(
+  title: string,
+  standings: readonly Standing[],
+  story: (standing: Standing) => readonly Step[],
+): Html {
+  return html`
+    <section>
+      <h2>${title}</h2>
+      <div class="columns">${standings.map(
+        (standing) => html`
+        <section class="card">
+          <h3>${standing.store}</h3>
+          <ol class="timeline">${story(standing).map(({ ms, text }) => html`<li><span class="hint">${ms.toFixed(1)} ms</span> ${text}</li>`)}</ol>
+        </section>`,
+      )}
+      </div>
+    </section>`;
 }
 
 export function problemPage(site: Site, title: string, message: string): string {

@@ -60,6 +60,8 @@ export const storeNames: readonly StoreName[] = Object.keys(stores).filter(isSto
 
 export interface OpenStore {
   readonly store: SessionStore;
+  /** Opens another one in the same place, which is the caller's to close. */
+  openAnother(): SessionStore;
   /** Where the sessions are, in a few words for people. */
   readonly where: string;
   /** Closes the store, and ends the server if it was started here. */
@@ -79,13 +81,12 @@ export async function openStore(
   log: (message: string) => void,
 ): Promise<OpenStore> {
   const { label, server: wanted, open } = stores[name];
-  if (wanted === undefined) return opened(open(''), 'inside the demo’s own process');
+  if (wanted === undefined) return opened(() => open(''), 'inside the demo’s own process');
 
   const { urlVariable } = wanted;
   const url = env[urlVariable];
   if (url) {
-    const store = await orConfigError(() => open(url), `${urlVariable} cannot be used`);
-    return opened(store, `at ${hostOf(url)}`);
+    return orConfigError(() => opened(() => open(url), `at ${hostOf(url)}`), `${urlVariable} cannot be used`);
   }
 
   log(`no ${urlVariable}: starting a real ${label} for this demo …`);
@@ -104,7 +105,11 @@ export async function openStore(
   const kept = server.how === 'container' ? 'end with the demo' : `are kept in ${folder}`;
   log(`started ${server.name} ${server.version} (${server.how}); its sessions ${kept}`);
   const where = `${server.name} ${server.version}, at ${hostOf(server.url)}, started by the demo`;
-  return opened(open(server.url), where, () => server.stop());
+  return opened(
+    () => open(server.url),
+    where,
+    () => server.stop(),
+  );
 }
 
 /** The host of a URL, or the hosts: a replica set's URL names several, which `URL` does not take. */
@@ -120,9 +125,11 @@ async function orConfigError<T>(attempt: () => T, problem: string): Promise<Awai
   }
 }
 
-function opened(store: SessionStore, where: string, stopServer?: () => Promise<void>): OpenStore {
+function opened(open: () => SessionStore, where: string, stopServer?: () => Promise<void>): OpenStore {
+  const store = open();
   return {
     store,
+    openAnother: open,
     where,
     async close() {
       await store.close();

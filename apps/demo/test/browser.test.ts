@@ -154,12 +154,28 @@ function tests(browser: Browser, env: { readonly SESSION_STORE: string; readonly
     expect(await user(page)).toBe(env.SESSION_STORE === 'memory' ? 'nobody' : 'alice');
   });
 
+  test('shows the races, without a word of JavaScript', async () => {
+    const page = await open({ javaScriptEnabled: false });
+    await page.getByRole('link', { name: 'Run this race' }).click();
+    await page.getByLabel('Rounds').fill('2');
+    await page.getByRole('button', { name: 'Run' }).click();
+    const rows = page.getByRole('row');
+    expect(await rows.nth(1).getByRole('cell').allTextContents()).toEqual(['2', '0 of 2', '0 of 20']);
+    expect(await rows.nth(2).getByRole('cell').allTextContents()).toEqual(['2', '2 of 2', '18 of 20']);
+    expect(await page.getByText('nobody is logged in').count()).toBe(1);
+    expect(await page.getByText('Ada is logged in again').count()).toBe(1);
+  });
+
   test('fits a phone', async () => {
     const page = await open({ viewport: { width: 390, height: 844 } });
     await login(page, 'admin', 'looking-glass');
-    for (const path of ['/', '/debug/sessions', '/nowhere']) {
+    const width = () => page.evaluate('document.documentElement.scrollWidth');
+    for (const path of ['/', '/debug/sessions', '/nowhere', '/race']) {
       await page.goto(path);
-      expect(await page.evaluate('document.documentElement.scrollWidth'), path).toBe(390);
+      expect(await width(), path).toBe(390);
     }
+    await page.getByRole('button', { name: 'Run' }).click();
+    await page.getByRole('table').waitFor();
+    expect(await width()).toBe(390);
   });
 }

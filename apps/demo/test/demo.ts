@@ -36,10 +36,10 @@ export class Demo {
 
   /** The address that it prints, once it does. */
   async address(): Promise<string> {
-    const ended = this.ended.then(() => Promise.reject(new Error(`the demo ended:\n${this.output}`)));
     for (;;) {
       const [, address] = /demo: (http:\S+).*\n {2}(?:accounts|cookies) /s.exec(this.output) ?? [];
       if (address !== undefined) return address;
+      const ended = this.ended.then(() => Promise.reject(new Error(`the demo ended:\n${this.output}`)));
       await Promise.race([once(this.child.stdout, 'data'), ended]);
     }
   }

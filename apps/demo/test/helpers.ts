@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { SessionStore } from '@session-stores/core';
 import { startServer } from '@session-stores/test-servers';
 import { describeOnServer } from '@session-stores/test-servers/vitest';
-import { describe, onTestFinished } from 'vitest';
+import { describe, expect, onTestFinished } from 'vitest';
 import { type AppOptions, createApp } from '../src/app.js';
 import { type StoreName, storeNames, stores } from '../src/stores.js';
 
@@ -30,7 +30,13 @@ export function describeEachStore(
 export async function serve(
   options: Pick<AppOptions, 'store' | 'storeName'> & Partial<AppOptions>,
 ): Promise<string> {
-  const server = createApp({ where: 'in a test', secret: 'a secret for tests', ...options }).listen(0);
+  const app = createApp({
+    where: 'in a test',
+    secret: 'a secret for tests',
+    openAnother: () => expect.unreachable('no races in this test'),
+    ...options,
+  });
+  const server = app.listen(0);
   await once(server, 'listening');
   onTestFinished(() => {
     server.close();
