@@ -54,6 +54,8 @@ cat > "${directory}/init.sql" <<'.'
 ${firstWords}
 .
     base=$(dirname "$(dirname "$(command -v "$0")")") data="${directory}/data" user=$(id -un)
+    # One that starts removes the temporary tables that it finds, also those of another one that is just being set up.
+    export TMPDIR="${directory}"
     if ! [ -d "$data" ]; then
       rm -rf "$data.new"
       ${initialise}

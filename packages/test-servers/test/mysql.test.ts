@@ -29,6 +29,11 @@ for (const name of ['mariadb', 'mysql'] as const) {
         expect(row).toMatchObject({ db: 'sessions', n: 17 });
       });
 
+      test('has a folder of its own for temporary tables', async () => {
+        const [row] = await query(server.url, 'SELECT @@tmpdir AS tmpdir, @@datadir AS datadir');
+        expect(String(row?.['datadir'])).toBe(`${row?.['tmpdir']}/data/`);
+      });
+
       test('keeps what it has acknowledged through a kill and a restart', async () => {
         await query(server.url, 'CREATE TABLE numbers (n int PRIMARY KEY) ENGINE=InnoDB');
         for (let n = 0; n < 20; n++) await query(server.url, `INSERT INTO numbers VALUES (${n})`);
