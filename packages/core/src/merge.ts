@@ -28,7 +28,7 @@ function mergeTexts(base: string, mine: string, theirs: string): string {
  */
 export function merge(base: unknown, mine: unknown, theirs: unknown): unknown {
   if (same(mine, base)) return theirs;
-  if (same(theirs, base) || same(theirs, mine)) return mine;
+  if (same(theirs, base)) return mine;
   if (isObject(mine) && isObject(theirs)) return mergeObjects(isObject(base) ? base : {}, mine, theirs);
 
   if (Array.isArray(base)) {
