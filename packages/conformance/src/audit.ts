@@ -22,7 +22,7 @@ export interface Result {
 }
 
 /** Factors for the time that is observed. A wider window is opened only when a narrower one was missed. */
-const PATIENCE = [1, 4, 16] as const;
+const PATIENCE = [1, 4, 16, 64] as const;
 
 /** Judges one store by one requirement. Never rejects. */
 export async function judge<S extends AnyStore>(

@@ -1,128 +1,25 @@
-import assert, { AssertionError } from 'node:assert/strict';
+import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { inspect } from 'node:util';
 import session from 'express-session';
 import { type App, type Routes, type SessionOptions, serve } from './app.js';
-import type { Answer, AnyStore, Callback, Subject } from './harness.js';
+import { Calls, type LiveRequest, type SessionCookie, type SessionData, show } from './calls.js';
+import { serveElsewhere } from './elsewhere.js';
+import type { Answer, AnyStore, Capabilities, Subject } from './harness.js';
 import { Inconclusive, Unsupported } from './requirement.js';
+import { Site, serveVisits, type Visited } from './visits.js';
 
-/** How long a store may take to answer one call before the suite calls it silent. */
-const ANSWER_MS = 5_000;
 /** How much later than its end, beyond the grain, a session may still be seen: the time a loaded machine needs. */
 const LATE_MS = 1_000;
 export const HOUR = 3_600_000;
 
-export type Method = 'get' | 'set' | 'destroy' | 'touch' | 'all' | 'length' | 'clear';
-
-/** How a store answered: with `error`, by its callback or thrown, or with `value`. */
-export interface Outcome {
-  readonly error?: unknown;
-  readonly value?: unknown;
-  readonly threw?: boolean;
-}
-
-export interface SessionCookie {
-  originalMaxAge: number | null;
-  maxAge?: number | null;
-  expires?: Date | string | null;
-  [setting: string]: unknown;
-}
-
-export interface SessionData {
-  cookie: SessionCookie;
-  [key: string]: unknown;
-}
-
-/** A session as the middleware puts it on a request. */
-export interface LiveSession extends SessionData {
-  readonly id: string;
-  save(callback?: (error?: unknown) => void): LiveSession;
-  reload(callback: (error?: unknown) => void): LiveSession;
-  destroy(callback?: (error?: unknown) => void): LiveSession;
-  regenerate(callback: (error?: unknown) => void): LiveSession;
-  touch(): LiveSession;
-}
-
-/** A request as far as sessions are concerned. */
-export interface LiveRequest {
-  sessionID: string;
-  sessionStore: AnyStore;
-  session: LiveSession;
-}
-
-/** The seven operations of one store as promises. An error that a store answers with is a failed assertion. */
-export class Calls {
-  readonly store: AnyStore;
-
-  constructor(store: AnyStore) {
-    this.store = store;
-  }
-
-  /** The session, or `null` when the store has none. */
-  async get(sid: string): Promise<SessionData | null> {
-    const value = await this.#call('get', sid);
-    if (value === null || value === undefined) return null;
-    assert.ok(isSession(value), `get answered with ${show(value)} instead of a session with a cookie`);
-    return value;
-  }
-
-  async set(sid: string, data: object): Promise<void> {
-    await this.#call('set', sid, data);
-  }
-
-  async destroy(sid: string): Promise<void> {
-    await this.#call('destroy', sid);
-  }
-
-  async touch(sid: string, data: object): Promise<void> {
-    await this.#call('touch', sid, data);
-  }
-
-  /** All sessions; the object keyed by id that some stores answer with is taken as well as an array. */
-  async all(): Promise<SessionData[]> {
-    const value = await this.#call('all');
-    assert.ok(typeof value === 'object' && value !== null, `all answered with ${show(value)}`);
-    return Object.values(value);
-  }
-
-  async length(): Promise<unknown> {
-    return this.#call('length');
-  }
-
-  async clear(): Promise<void> {
-    await this.#call('clear');
-  }
-
-  /** Calls a method that may fail, and tells how it answered. */
-  attempt(method: Method, ...args: readonly unknown[]): Promise<Outcome> {
-    this.needs(method);
-    return answerOf(method, (callback) => this.invoke(method, ...args, callback));
-  }
-
-  /** The bare call, with just these arguments. */
-  invoke(method: Method, ...args: readonly unknown[]): unknown {
-    const operation = this.store[method];
-    if (typeof operation !== 'function') throw new Unsupported(`the store has no ${method}`);
-    return Reflect.apply(operation, this.store, args);
-  }
-
-  /** Ends the requirement as unsupported when the store lacks a method. */
-  needs(...methods: readonly Method[]): void {
-    for (const method of methods) {
-      if (typeof this.store[method] !== 'function') throw new Unsupported(`the store has no ${method}`);
-    }
-  }
-
-  async #call(method: Method, ...args: readonly unknown[]): Promise<unknown> {
-    const { error, value } = await this.attempt(method, ...args);
-    if (error) assert.fail(`${method} answered with an error: ${show(error)}`);
-    return value;
-  }
-}
+/** Where two requests of one session meet. */
+export type Where = 'on one store' | 'over two connections' | 'in two processes';
 
 /** What a requirement works with: a fresh store, its operations, and tools to make sessions and to watch time pass. */
 export class Context extends Calls {
+  /** What the store, or the harness for it, says that it can do. */
+  readonly capabilities: Capabilities;
   /** How coarse the store's deadlines are, in milliseconds. */
   readonly grainMs: number;
   /** A lifetime that is short to wait for and long enough to act within, in milliseconds. */
@@ -131,13 +28,14 @@ export class Context extends Calls {
   readonly #onEnd: (() => Answer<unknown>)[] = [];
   readonly #newSubject: () => Promise<Subject>;
 
-  /** @param patience Multiplies `short`, after a machine proved too slow for it. */
+  /** @param patience Multiplies what `short` is beyond the grain, after a machine proved too slow for it. */
   constructor(subject: Subject, newSubject: () => Promise<Subject>, patience: number) {
     super(subject.store);
     this.subject = subject;
     this.#newSubject = newSubject;
-    this.grainMs = subject.grainMs ?? 1_000;
-    this.short = (150 + 2 * this.grainMs) * patience;
+    this.capabilities = { ...subject.capabilities, ...subject.store.capabilities };
+    this.grainMs = this.capabilities.grainMs ?? 1_000;
+    this.short = 150 * patience + 2 * this.grainMs;
     this.#onEnd.push(() => subject.cleanUp?.(subject.store));
   }
 
@@ -152,6 +50,13 @@ export class Context extends Calls {
     Object.assign(cookie, { maxAge });
     Object.assign(cookie, { originalMaxAge: maxAge });
     return { ...data, cookie: cookie as SessionCookie };
+  }
+
+  /** Stores a session, as a script would, and tells its id. */
+  async stored(data: Record<string, unknown> = {}, maxAge: number | null = HOUR): Promise<string> {
+    const sid = this.sid();
+    await this.set(sid, this.session(data, maxAge));
+    return sid;
   }
 
   /** A second store on the same data, over another connection. */
@@ -190,6 +95,32 @@ export class Context extends Calls {
     const app = await serve(this.store, options, routes);
     this.#onEnd.push(() => app.close());
     return app;
+  }
+
+  /** Two applications on this data whose requests are led step by step. They end with the requirement. */
+  async sites(where: Where, options: SessionOptions = {}): Promise<readonly [Site, Site]> {
+    const here = this.#site(await serveVisits(this.store, options));
+    if (where === 'on one store') return [here, here];
+    if (where === 'over two connections') {
+      const { store } = await this.other();
+      return [here, this.#site(await serveVisits(store, options))];
+    }
+    if (this.capabilities.shared === false) {
+      throw new Unsupported('the store says that it shares its sessions with no other process');
+    }
+    return [here, await this.elsewhere(options)];
+  }
+
+  /** An application on the store as another process opens it. */
+  async elsewhere(options: SessionOptions = {}): Promise<Site> {
+    const { elsewhere } = this.subject;
+    if (!elsewhere) throw new Unsupported('the harness cannot open the store elsewhere, in another process');
+    return this.#site(await serveElsewhere({ ...elsewhere, session: options }));
+  }
+
+  #site(visited: Visited): Site {
+    this.#onEnd.push(() => visited.close());
+    return new Site(visited);
   }
 
   /** Polls until the condition holds; fails when it does not within `boundMs`. */
@@ -236,25 +167,6 @@ export class Context extends Calls {
   }
 }
 
-/** How something that takes a callback answers: by it, or by throwing. Silence is a failed assertion. */
-export function answerOf(what: string, call: (callback: Callback) => unknown): Promise<Outcome> {
-  return new Promise((resolve, reject) => {
-    const silent = new AssertionError({ message: `${what} did not call back within ${ANSWER_MS} ms` });
-    const timer = setTimeout(reject, ANSWER_MS, silent);
-    const answer = (outcome: Outcome) => {
-      clearTimeout(timer);
-      resolve(outcome);
-    };
-    try {
-      const returned = call((error, value) => answer({ error, value }));
-      // A promise beside the callback is none of the contract; its rejection is judged where it is asked for.
-      Promise.resolve(returned).catch(() => {});
-    } catch (error) {
-      answer({ error, threw: true });
-    }
-  });
-}
-
 /** When a session ends, in milliseconds since 1970. */
 export function endOf({ cookie }: SessionData): number {
   assert.ok(cookie.expires, 'the cookie has no expires');
@@ -266,16 +178,4 @@ export function holds(found: object | null, expected: Readonly<Record<string, un
   assert.ok(found, `${when} the session is not there`.trim());
   const seen = Object.fromEntries(Object.keys(expected).map((key) => [key, Reflect.get(found, key)]));
   assert.deepEqual(seen, expected, `${when && `${when}: `}expected ${show(expected)}, got ${show(seen)}`);
-}
-
-/** Short, for evidence. */
-export function show(value: unknown): string {
-  if (value instanceof Error) return `${value.name}: ${value.message}`;
-  const text =
-    typeof value === 'string' ? value : inspect(value, { depth: 5, breakLength: Number.POSITIVE_INFINITY });
-  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
-}
-
-function isSession(value: unknown): value is SessionData {
-  return typeof value === 'object' && value !== null && 'cookie' in value && typeof value.cookie === 'object';
 }

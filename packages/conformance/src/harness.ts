@@ -3,6 +3,19 @@ export type Answer<T> = T | Promise<T>;
 
 export type Callback = (error?: unknown, value?: unknown) => void;
 
+/**
+ * What a store says that it can do. What it claims has to work, and what it disclaims has to be absent; of what it does not mention,
+ * nothing is judged.
+ */
+export interface Capabilities {
+  /** Whether other processes that connect to the same server have the same sessions. */
+  readonly shared?: boolean;
+  /** Whether the server deletes by itself what has expired. */
+  readonly nativeExpiry?: boolean;
+  /** How coarse deadlines are, in milliseconds: a session may end this much early or late. Default 1000. */
+  readonly grainMs?: number;
+}
+
 /** As much of an express-session store as the suite calls. Every class that extends express-session's `Store` fits. */
 export interface AnyStore {
   get(sid: string, callback: Callback): unknown;
@@ -14,6 +27,17 @@ export interface AnyStore {
   clear?(callback?: Callback): unknown;
   createSession(req: object, session: object): unknown;
   regenerate(req: object, callback: Callback): unknown;
+  readonly capabilities?: Capabilities;
+  /** Deletes what has expired, where the server does not; no part of express-session's contract. */
+  sweep?(callback: Callback): unknown;
+}
+
+/** How a process of its own opens a store on the same data. */
+export interface Elsewhere {
+  /** The URL of a module whose default export makes the store, given `options`, or promises it. */
+  readonly module: string;
+  /** Whatever the function needs, as JSON. */
+  readonly options?: unknown;
 }
 
 /** The store to be judged, and what the suite may know about it beyond the contract. */
@@ -21,6 +45,8 @@ export interface Subject<S extends AnyStore = AnyStore> {
   readonly store: S;
   /** Makes a second store on the same data, over a connection of its own. Without it, what needs two is `unsupported`. */
   connect?(): Answer<S>;
+  /** Makes such a store in another process, which ends with the requirement. Without it, what needs one is `unsupported`. */
+  readonly elsewhere?: Elsewhere;
   /**
    * Milliseconds until this session ends, read from the server itself; `undefined` when it is not there, `Infinity`
    * when it never ends. Without it, what can only be seen there is `unsupported`.
@@ -28,8 +54,15 @@ export interface Subject<S extends AnyStore = AnyStore> {
   deadline?(sid: string): Answer<number | undefined>;
   /** Called once for the store and once for every store that `connect` made, when a requirement is done with them. */
   cleanUp?(store: S): Answer<unknown>;
-  /** How coarse the store's deadlines are, in milliseconds: a session may end this much early or late. Default 1000. */
-  readonly grainMs?: number;
+  /** What the store can do, as far as it does not say so itself by a property of this name. */
+  readonly capabilities?: Capabilities;
+  /** The longest that the server takes to delete what has expired, in milliseconds, if it does. Default 1000. */
+  readonly expiryLagMs?: number;
+  /**
+   * The largest session that the store, as made here, is to take, in bytes of JSON, give or take a tenth; larger ones it refuses.
+   * Without it, limits are `unsupported`.
+   */
+  readonly maxBytes?: number;
   /** How long the store, as made here, keeps a session whose cookie has no end of its own, in milliseconds. */
   readonly fallbackMs?: number;
 }

@@ -2,15 +2,15 @@ export type { App, Browser, Routes, SessionOptions } from './app.js';
 export { audit, judge, type Result, type Status } from './audit.js';
 export type {
   Calls,
-  Context,
   LiveRequest,
   LiveSession,
   Method,
   Outcome,
   SessionCookie,
   SessionData,
-} from './context.js';
-export type { Answer, AnyStore, Callback, Harness, Subject } from './harness.js';
+} from './calls.js';
+export type { Context } from './context.js';
+export type { Answer, AnyStore, Callback, Capabilities, Elsewhere, Harness, Subject } from './harness.js';
 export {
   type Group,
   groups,

@@ -1,7 +1,17 @@
 import type { Context } from './context.js';
 import type { Source } from './sources.js';
 
-export const groups = ['CONTRACT', 'TTL', 'IDS', 'DATA', 'CALLBACK', 'ISOLATION', 'HTTP', 'RACE'] as const;
+export const groups = [
+  'CONTRACT',
+  'TTL',
+  'IDS',
+  'DATA',
+  'CALLBACK',
+  'ISOLATION',
+  'HTTP',
+  'RACE',
+  'CAPABILITY',
+] as const;
 export type Group = (typeof groups)[number];
 
 /**
@@ -22,7 +32,7 @@ export interface Requirement {
   readonly source: Source;
   /** What goes wrong for an application when the store does not do it. */
   readonly why: string;
-  /** True when it must not run beside other requirements: it clears data, or watches the process for stray errors. */
+  /** True when it must not run beside other requirements: it clears data, watches the process for errors, or needs quiet. */
   readonly alone?: boolean;
   /** Resolves when the requirement is met; otherwise throws an `AssertionError`, `Unsupported` or `Inconclusive`. */
   run(context: Context): Promise<void>;

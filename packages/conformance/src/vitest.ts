@@ -39,7 +39,7 @@ export function testStore<S extends AnyStore>(
         const { id, level, title, why, source, alone } = requirement;
         const want = expected(id);
         const label = `${id} ${level} ${title}${want === 'pass' ? '' : ` [known: ${want}]`}`;
-        (alone ? test : test.concurrent)(label, { timeout: 120_000 }, async () => {
+        (alone ? test : test.concurrent)(label, { timeout: 300_000 }, async () => {
           const { status, evidence } = await judge(requirement, harness);
           if (status === want) return;
           throw new Error(

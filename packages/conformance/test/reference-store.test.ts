@@ -1,4 +1,4 @@
 import { testStore } from '../src/vitest.js';
-import { harnessOf, ReferenceStore } from './reference-store.js';
+import { sharedHarness } from './shared-stores.js';
 
-testStore('the reference store', harnessOf(ReferenceStore));
+testStore('the reference store', sharedHarness('the reference store'));

@@ -7,8 +7,23 @@ import { expect, test } from 'vitest';
 const vitest = join(dirname(createRequire(import.meta.url).resolve('vitest/package.json')), 'vitest.mjs');
 const root = fileURLToPath(new URL('fixtures', import.meta.url));
 
+/** What cannot be judged where the harness gives nothing but the store. */
+const LACKING = [
+  ...[
+    'CAPABILITY-001',
+    'CAPABILITY-002',
+    'CAPABILITY-003',
+    'DATA-025',
+    'DATA-026',
+    'ISOLATION-009',
+    'ISOLATION-010',
+  ],
+  ...['RACE-005', 'RACE-022', 'RACE-023', 'RACE-041', 'RACE-042', 'RACE-043', 'RACE-044'],
+  ...['TTL-009', 'TTL-023', 'TTL-024'],
+];
+
 test('what is not as listed fails: failures, passes, and what is unsupported', {
-  timeout: 60_000,
+  timeout: 120_000,
 }, async () => {
   const report = await new Promise<string>((resolve) => {
     const args = [vitest, 'run', '--root', root, '--reporter', 'json'];
@@ -21,14 +36,9 @@ test('what is not as listed fails: failures, passes, and what is unsupported', {
     .filter(({ status }) => status !== 'passed')
     .map(({ ancestorTitles: [store], title }) => `${store}: ${title.split(' ')[0]}`);
   expect(failed.sort()).toEqual([
-    'a failure that is not listed: IDS-002',
+    'a failure that is not listed: IDS-005',
     'lists that are wrong: TTL-001',
     'lists that are wrong: TTL-002',
-    'something unsupported that is not listed: ISOLATION-009',
-    'something unsupported that is not listed: ISOLATION-010',
-    'something unsupported that is not listed: RACE-005',
-    'something unsupported that is not listed: TTL-009',
-    'something unsupported that is not listed: TTL-023',
-    'something unsupported that is not listed: TTL-024',
+    ...LACKING.map((id) => `something unsupported that is not listed: ${id}`),
   ]);
 });

@@ -11,12 +11,18 @@ onEachServer('conformance', ({ url }) => {
   const harness = (options: () => MySQLStoreOptions, make?: (table: string) => string) => async () => {
     const table = uniqueTable();
     if (make !== undefined) await look.query(make(table));
-    const connect = () => new MySQLStore({ ...options(), table, ttl: 100 });
+    const [limit] = await look.query('SELECT LEAST(@@max_allowed_packet, 16777215) AS bytes');
+    const where = { table, ttl: 100, timeoutMs: 30_000 };
+    const connect = () => new MySQLStore({ ...options(), ...where });
     return {
       store: connect(),
       connect,
-      grainMs: 1000,
+      elsewhere: {
+        module: new URL('fixtures/elsewhere.mjs', import.meta.url).href,
+        options: { uri: url, connectionLimit: 3, ...where },
+      },
       fallbackMs: 100_000,
+      maxBytes: Number(limit?.['bytes']),
       cleanUp: (store: MySQLStore) => store.close(),
       async deadline(sid: string) {
         const rows = await look.query(

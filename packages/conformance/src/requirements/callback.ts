@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { setImmediate as tick } from 'node:timers/promises';
-import { answerOf, type Context, holds, type Method, type Outcome, show } from '../context.js';
+import { answerOf, type Method, type Outcome, show } from '../calls.js';
+import { type Context, holds } from '../context.js';
 import { escapes } from '../escapes.js';
 import { group, type Requirement } from '../requirement.js';
 import { source } from '../sources.js';

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
-import { type Context, holds, show } from '../context.js';
-import { group } from '../requirement.js';
+import { isDeepStrictEqual } from 'node:util';
+import { answerOf, show } from '../calls.js';
+import { type Context, holds } from '../context.js';
+import { group, Unsupported } from '../requirement.js';
 import { source } from '../sources.js';
 
 /** What comes back for a value that was stored in a session. */
@@ -28,6 +30,30 @@ const isRefused = (makeValue: () => unknown) => {
     holds(await t.get(sid), { value: 'before' });
   };
 };
+
+/** It is stored as a whole, or refused and nothing is changed. */
+const comesBackOrIsRefused = (makeValue: () => unknown) => {
+  return async (t: Context) => {
+    const sid = await t.stored({ value: 'before' });
+    const value = makeValue();
+    const { error } = await t.attempt('set', sid, t.session({ value }));
+    const found = (await t.get(sid))?.['value'];
+    const isKept = isDeepStrictEqual(found, error ? 'before' : value);
+    assert.ok(
+      isKept,
+      `set answered with ${error ? 'an error' : 'success'}, get with ${show(found).slice(0, 60)}`,
+    );
+  };
+};
+
+function maxBytesOf({ subject: { maxBytes } }: Context): number {
+  if (maxBytes === undefined) throw new Unsupported('the harness declares no maxBytes');
+  return maxBytes;
+}
+
+/** Objects and arrays in turn, so many deep. */
+const nested = (depth: number): unknown =>
+  depth === 0 ? 'core' : depth % 2 ? { inner: nested(depth - 1) } : [nested(depth - 1)];
 
 export const data = group('DATA', [
   {
@@ -113,6 +139,10 @@ export const data = group('DATA', [
       2 ** 31,
       2 ** 63,
       1e21,
+      1e308,
+      2 ** 53,
+      2 ** 53 + 2,
+      -(2 ** 63),
     ]),
   },
   {
@@ -160,10 +190,17 @@ export const data = group('DATA', [
         date: new Date(0),
         missing: undefined,
         nan: Number.NaN,
+        minusZero: -0,
         list: [undefined],
         own: { secret: 1, toJSON: () => ({ shown: true }) },
       };
-      const expected = { date: '1970-01-01T00:00:00.000Z', nan: null, list: [null], own: { shown: true } };
+      const expected = {
+        date: '1970-01-01T00:00:00.000Z',
+        nan: null,
+        minusZero: 0,
+        list: [null],
+        own: { shown: true },
+      };
       assert.deepEqual(await roundTrip(t, value), expected);
     },
   },
@@ -173,17 +210,7 @@ export const data = group('DATA', [
     title: 'A session of one megabyte comes back as it was, or is refused with an error and the old one kept',
     source: source.set,
     why: 'Cut off in the middle it is no JSON any more, and the user cannot even log in again.',
-    run: async (t) => {
-      const sid = t.sid();
-      await t.set(sid, t.session({ value: 'before' }));
-      const value = Array.from({ length: 10_000 }, (_, i) => `${i} ${'é😀x'.repeat(12)}`);
-      const { error } = await t.attempt('set', sid, t.session({ value }));
-      const found = (await t.get(sid))?.['value'];
-      assert.ok(
-        JSON.stringify(found) === JSON.stringify(error ? 'before' : value),
-        `set answered with ${error ? 'an error' : 'success'}, get with ${show(found).slice(0, 60)}`,
-      );
-    },
+    run: comesBackOrIsRefused(() => Array.from({ length: 10_000 }, (_, i) => `${i} ${'é😀x'.repeat(12)}`)),
   },
   {
     id: 'DATA-013',
@@ -253,6 +280,149 @@ export const data = group('DATA', [
       await t.set(sid, t.session({ user: 'ada' }));
       if (t.store.touch) await t.touch(sid, t.session({ user: 'ada' }));
       assert.deepEqual(Object.keys((await t.get(sid)) ?? {}).sort(), ['cookie', 'user']);
+    },
+  },
+  {
+    id: 'DATA-018',
+    level: 'SHOULD',
+    title: 'Data nested a hundred deep comes back as it was',
+    source: source.json,
+    why: 'Trees of comments or menus reach it; databases that look into documents have limits near there.',
+    run: comesBack(nested(100)),
+  },
+  {
+    id: 'DATA-019',
+    level: 'MUST',
+    title:
+      'Data nested five hundred deep comes back as it was, or is refused with an error and the old session kept',
+    source: source.set,
+    why: 'What one request body can nest must not cost the session.',
+    run: comesBackOrIsRefused(() => nested(500)),
+  },
+  {
+    id: 'DATA-020',
+    level: 'MUST',
+    title: 'Ten thousand keys come back as they were, or are refused with an error and the old session kept',
+    source: source.set,
+    why: 'A cart or cache that has grown must not cost the session.',
+    run: comesBackOrIsRefused(() =>
+      Object.fromEntries(Array.from({ length: 10_000 }, (_, n) => [`key ${n}`, { n }])),
+    ),
+  },
+  {
+    id: 'DATA-021',
+    level: 'MUST',
+    title: "Objects that look like a database's own notation come back as they were",
+    source: source.json,
+    why: 'Read as an operator, a path or a type, the data of one user commands the database.',
+    run: comesBack(
+      ...[
+        { $set: { user: 'root' } },
+        { $unset: { user: 1 } },
+        { $ne: null },
+        { $oid: '5f3e1b2a9d8c7b6a5f4e3d2c' },
+        { $date: 0 },
+        { $numberLong: '1' },
+        { $literal: '$user' },
+        { _bsontype: 'ObjectId', id: 'x' },
+        { type: 'Buffer', data: [1, 2] },
+        { 'a.b.c': { 'd.e': { '$f.$g': {} } } },
+        { '': { '': { '': 0 } } },
+        { '.': 1 },
+        { toJSON: 1, constructor: 2, hasOwnProperty: 3, length: 4 },
+      ].flatMap((value) => [value, [value], { inner: value }]),
+    ),
+  },
+  {
+    id: 'DATA-022',
+    level: 'MUST',
+    title: 'Keys at the top with dots, dollars, spaces and nothing at all come back as they were',
+    source: source.json,
+    why: 'A store that keeps a field for each key has other rules there than below.',
+    run: async (t) => {
+      for (const data of [
+        {
+          'a.b': 1,
+          $set: { user: 'root' },
+          '': 2,
+          ' ': 3,
+          '7': 4,
+          _id: 5,
+          expires: 6,
+          session: { cookie: 7 },
+        },
+        { $inc: { n: 1 } },
+        { '': '' },
+      ]) {
+        const { cookie: _, ...found } = (await t.get(await t.stored(data))) ?? {};
+        assert.deepEqual(found, data);
+      }
+    },
+  },
+  {
+    id: 'DATA-023',
+    level: 'SHOULD',
+    title:
+      'Keys with lone surrogates come back as they were, or are refused with an error and the old session kept',
+    source: source.json,
+    why: 'Encoded as UTF-8 they all become the same key, and all but one value are lost.',
+    run: comesBackOrIsRefused(() => ({ '\ud83d': 1, '\ud83e': 2, '\udc00': 3, '\ufffd': 4 })),
+  },
+  {
+    id: 'DATA-024',
+    level: 'MUST',
+    title: 'Text that looks like commands, escapes and placeholders stays text',
+    source: source.json,
+    why: 'Data that is put together with a command commands; data that is escaped once too often grows with every request.',
+    run: comesBack(
+      "'; DROP TABLE sessions; --",
+      '\\\' \\\\ \\" \\0 \\u0000 \\x00',
+      '%s %d ? ?? :id $1 {{x}} <%= x %>',
+      '$user',
+      '\r\n*1\r\n$8\r\nFLUSHALL\r\n',
+      'NaN',
+      '/* */ -- #',
+      '&lt;&#39;%27+%00',
+      'j:{"a":1}',
+    ),
+  },
+  {
+    id: 'DATA-025',
+    level: 'MUST',
+    title: 'A session that is larger than the store takes is refused with an error, and the old one kept',
+    source: source.onError,
+    why: 'Cut off, it is no session any more; unsaid, the user works on what is not stored.',
+    run: async (t) => {
+      const maxBytes = maxBytesOf(t);
+      const sid = await t.stored({ value: 'before' });
+      const value = 'x'.repeat(1.1 * maxBytes);
+      const { error } = await t.attempt('set', sid, t.session({ value }));
+      assert.ok(error, `${value.length} bytes were stored without an error`);
+      holds(await t.get(sid), { value: 'before' });
+      const { session } = await t.load(sid);
+      Object.assign(session, { value });
+      const late = await answerOf('save', (callback) => session.save(callback));
+      assert.ok(late.error, `${value.length} bytes were saved without an error`);
+      holds(await t.get(sid), { value: 'before' });
+    },
+  },
+  {
+    id: 'DATA-026',
+    level: 'SHOULD',
+    title: 'A session that is nearly as large as the store takes is stored, and changed by a request',
+    source: source.set,
+    why: 'Whoever plans with a limit finds a lower one, and late: when a session is to be changed.',
+    run: async (t) => {
+      const maxBytes = maxBytesOf(t);
+      const value = 'x'.repeat(0.9 * maxBytes);
+      const sid = await t.stored({ value });
+      const { session } = await t.load(sid);
+      assert.ok(session['value'] === value, 'it did not come back as it was');
+      Object.assign(session, { n: 1 });
+      const { error } = await answerOf('save', (callback) => session.save(callback));
+      assert.ok(!error, `a change of it was refused: ${show(error)}`);
+      const found = await t.get(sid);
+      assert.ok(found?.['value'] === value && found['n'] === 1, 'it did not come back as it was changed');
     },
   },
 ]);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Routes } from '../app.js';
-import { answerOf, type Context, HOUR, type LiveRequest, show } from '../context.js';
+import { answerOf, type LiveRequest, show } from '../calls.js';
+import { type Context, HOUR } from '../context.js';
 import { gate } from '../gate.js';
 import { group, Inconclusive } from '../requirement.js';
 import { source } from '../sources.js';

@@ -1,10 +1,13 @@
 import type { Requirement } from '../requirement.js';
 import { callback } from './callback.js';
+import { capability } from './capability.js';
 import { contract } from './contract.js';
 import { data } from './data.js';
 import { http } from './http.js';
 import { ids } from './ids.js';
 import { isolation } from './isolation.js';
+import { logout } from './logout.js';
+import { merge } from './merge.js';
 import { race } from './race.js';
 import { ttl } from './ttl.js';
 
@@ -18,4 +21,7 @@ export const requirements: readonly Requirement[] = [
   ...isolation,
   ...http,
   ...race,
+  ...logout,
+  ...merge,
+  ...capability,
 ];

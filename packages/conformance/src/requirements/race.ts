@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { App, Browser, Routes, SessionOptions } from '../app.js';
-import { answerOf, type Context, holds, type LiveSession, show } from '../context.js';
+import { answerOf, type LiveSession, show } from '../calls.js';
+import { type Context, holds } from '../context.js';
 import { gate } from '../gate.js';
 import { group } from '../requirement.js';
 import { source } from '../sources.js';

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { type Context, endOf, HOUR, type SessionData, show } from '../context.js';
+import { type SessionData, show } from '../calls.js';
+import { type Context, endOf, HOUR } from '../context.js';
 import { group, Inconclusive, Unsupported } from '../requirement.js';
 import { source } from '../sources.js';
 
@@ -21,6 +22,26 @@ async function hasLeft(t: Context, sid: string, lifetime: number, asked: number)
   );
 }
 
+/** Sessions with such lifetimes are there when some time has passed, also when they were given them by touch. */
+async function livesOn(t: Context, lifetimes: readonly number[]): Promise<void> {
+  const sids = await Promise.all(
+    lifetimes.map(async (lifetime) => {
+      const [set, touched] = [await t.stored({ lifetime }, lifetime), await t.stored({ lifetime })];
+      if (t.store.touch) await t.touch(touched, t.session({ lifetime }, lifetime));
+      return [set, touched];
+    }),
+  );
+  // An overflow may take a timer's turn to show.
+  await t.past(Date.now());
+  for (const sid of sids.flat()) {
+    const { session } = await t.load(sid);
+    assert.ok(
+      endOf(session) > Date.now() + HOUR / 2,
+      `its cookie now ends at ${show(session.cookie.expires)}`,
+    );
+  }
+}
+
 export const ttl = group('TTL', [
   {
     id: 'TTL-001',
@@ -33,12 +54,13 @@ export const ttl = group('TTL', [
       const session = t.session({}, t.short);
       await t.set(sid, session);
       const end = endOf(session) - t.grainMs;
-      let lastSeen = Date.now();
+      let lastSeen = end - t.short;
       while (Date.now() < end) {
+        const asked = Date.now();
         const found = await t.get(sid);
         const early = end - Date.now();
         assert.ok(found || early <= 0, `the session ended more than ${early} ms early`);
-        if (early > 0) lastSeen = Date.now();
+        if (found) lastSeen = asked;
       }
       const missed = end - lastSeen;
       if (missed > t.short / 5) throw new Inconclusive(`nobody could look in the last ${missed} ms`);
@@ -380,5 +402,34 @@ export const ttl = group('TTL', [
       await t.touch(sid, t.session({}, DAY));
       await hasLeft(t, sid, DAY, asked);
     },
+  },
+  ...[
+    {
+      id: 'TTL-025',
+      title: 'A maxAge of more milliseconds than 32 bits hold',
+      ages: [2 ** 31, 2 ** 32, 2 ** 32 + 1],
+      why: 'A timer or a number overflows, and the session ends at once.',
+    },
+    {
+      id: 'TTL-026',
+      title: 'A cookie that ends after 2038, or after 2106,',
+      ages: [Date.UTC(2039, 0) - Date.now(), Date.UTC(2107, 0) - Date.now()],
+      why: 'Seconds since 1970 in 32 bits end there, and with them the session.',
+    },
+  ].map(({ id, title, ages, why }) => ({
+    id,
+    level: 'MUST' as const,
+    title: `${title} keeps its session, stored and touched`,
+    source: source.expires,
+    why,
+    run: (t: Context) => livesOn(t, ages),
+  })),
+  {
+    id: 'TTL-027',
+    level: 'SHOULD',
+    title: 'A cookie that ends on the last day a Date can tell keeps its session, stored and touched',
+    source: source.expires,
+    why: 'Applications write "never" so; a sum or a column overflows, and the session is lost or refused.',
+    run: (t) => livesOn(t, [8.64e15 - Date.now() - 60_000]),
   },
 ]);
