@@ -1,0 +1,131 @@
+import { randomInt } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { startServer } from '@session-stores/test-servers';
+import { markdownTable } from 'markdown-table';
+import { Applications } from './applications.js';
+import { race, type Tally } from './race.js';
+import { scenarios } from './scenarios.js';
+import { type StoreName, storeKind, storeNames } from './stores.js';
+
+const usage = `Usage: races [--store NAME,…] [--scenario TEXT] [--rounds N] [--seed N] [--json FILE]
+
+Two application processes with stock express-session on one store; requests on one session that meet in every order.
+
+  --store    ours, peers, all, or names: ${storeNames.join(', ')}. Default: ours
+  --scenario those with this text in their names. Default: all
+  --rounds   of each scenario. Default: 100
+  --seed     draws how the requests meet. Default: a new one, which is printed
+  --json     writes the results there
+
+Exit code: 0 nothing wrong, 1 something found, 2 it could not run.`;
+
+interface Result {
+  readonly store: StoreName;
+  readonly seconds: number;
+  readonly tallies: readonly Tally[];
+  readonly uncaught: readonly string[];
+}
+
+class UsageError extends Error {}
+
+function options() {
+  const { help, ...values } = parse().values;
+  if (help) return undefined;
+  const { store = 'ours', scenario = '', rounds = '100', seed = `${randomInt(2 ** 31)}`, json } = values;
+  const only = scenarios.filter(({ name }) => name.includes(scenario));
+  if (only.length === 0) throw new UsageError(`--scenario must be in a scenario's name, got '${scenario}'`);
+  return {
+    stores: named(store),
+    ...{ only, rounds: whole('rounds', rounds, 1), seed: whole('seed', seed, 0), json },
+  };
+}
+
+function parse() {
+  const string = { type: 'string' } as const;
+  const help = { type: 'boolean' } as const;
+  try {
+    return parseArgs({
+      options: { store: string, scenario: string, rounds: string, seed: string, json: string, help },
+    });
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function named(given: string): StoreName[] {
+  return given.split(',').flatMap((name) => {
+    const found = storeNames.filter((each) => {
+      const group = storeKind(each).ours ? 'ours' : 'peers';
+      return name === each || name === group || name === 'all';
+    });
+    if (found.length > 0) return found;
+    throw new UsageError(`--store must be ours, peers, all or names of stores, got '${name}'`);
+  });
+}
+
+function whole(option: string, given: string, least: number): number {
+  const number = Number(given);
+  if (/^\d+$/.test(given) && number >= least && number < 2 ** 31) return number;
+  throw new UsageError(`--${option} must be a whole number from ${least} to ${2 ** 31 - 1}, got '${given}'`);
+}
+
+async function run(store: StoreName, about: Parameters<typeof race>[1]): Promise<Result> {
+  const { server: name } = storeKind(store);
+  await using server = name && (await startServer(name));
+  const applications = await Applications.start(store, server?.url);
+  try {
+    const start = performance.now();
+    const tallies = await race(applications, about);
+    const seconds = Math.round((performance.now() - start) / 100) / 10;
+    return { store, seconds, tallies, uncaught: applications.uncaught };
+  } finally {
+    await applications.stop();
+  }
+}
+
+const right = { align: ['l', 'r', 'r', 'r', 'r'] };
+
+function print({ store, seconds, tallies, uncaught }: Result): void {
+  const rows = tallies.map((each) => [each.scenario, each.rounds, each.revived, each.lost, each.errors]);
+  const head = [`${store}, ${seconds} s`, 'rounds', 'revived', 'lost', 'errors'];
+  console.log(
+    `\n${markdownTable(
+      [head, ...rows].map((row) => row.map(String)),
+      right,
+    )}`,
+  );
+  for (const { scenario, examples } of tallies)
+    if (examples[0] !== undefined) console.log(`- ${scenario}: ${examples[0]}`);
+  for (const error of uncaught) console.log(`- uncaught: ${error}`);
+}
+
+function isClean({ tallies, uncaught }: Result): boolean {
+  return uncaught.length === 0 && tallies.every(({ revived, lost, errors }) => revived + lost + errors === 0);
+}
+
+async function main(): Promise<number> {
+  const asked = options();
+  if (asked === undefined) {
+    console.log(usage);
+    return 0;
+  }
+  const { stores, only, rounds, seed, json } = asked;
+  console.log(`${rounds} rounds of each scenario, --seed ${seed}`);
+  const results: Result[] = [];
+  for (const name of stores) {
+    const result = await run(name, { rounds, seed, only });
+    results.push(result);
+    print(result);
+  }
+  if (json !== undefined) await writeFile(json, `${JSON.stringify({ rounds, seed, results }, null, 2)}\n`);
+  return results.every(isClean) ? 0 : 1;
+}
+
+main().then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    console.error(error instanceof UsageError ? `${error.message}\n\n${usage}` : error);
+    process.exit(2);
+  },
+);

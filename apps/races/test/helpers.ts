@@ -1,0 +1,23 @@
+import { describeOnServer } from '@session-stores/test-servers/vitest';
+import { describe, onTestFinished } from 'vitest';
+import { Applications } from '../src/applications.js';
+import { type StoreName, storeKind, storeNames } from '../src/stores.js';
+
+export const ourStores = storeNames.filter((name) => storeKind(name).ours);
+export const peers = storeNames.filter((name) => !storeKind(name).ours);
+
+/** Runs the tests with applications on a store, on the shared server where it needs one. They are stopped after each test. */
+export function describeOnStore(
+  name: StoreName,
+  title: string,
+  tests: (start: () => Promise<Applications>) => void,
+): void {
+  const starter = (url?: string) => async () => {
+    const applications = await Applications.start(name, url);
+    onTestFinished(() => applications.stop());
+    return applications;
+  };
+  const { server } = storeKind(name);
+  if (server === undefined) describe(title, () => tests(starter()));
+  else describeOnServer(server, title, ({ url }) => tests(starter(url)));
+}
