@@ -1,17 +1,30 @@
 import { once } from 'node:events';
+import { StoreError } from '@session-stores/core';
 import { createBirpc } from 'birpc';
 import express from 'express';
 import session from 'express-session';
-import type { Answer, ApplicationCalls, DriverCalls, Plan, Settings } from './protocol.js';
+import type { Answer, ApplicationCalls, DriverCalls, Outcome, Plan, Settings } from './protocol.js';
 import { perform } from './steps.js';
 import { read, storeKind } from './stores.js';
+
+declare module 'express-session' {
+  interface SessionData {
+    value?: string;
+    cart?: string[];
+  }
+}
 
 // An application process: stock express-session on a store, whose requests do as they are told and are held where they are told.
 
 const { store: name, url, namespace, count }: Settings = JSON.parse(process.argv[2] ?? '{}');
 const kind = storeKind(name);
 const store = await kind.open(url, namespace);
-const inspector = kind.inspect(store, url, namespace);
+const inspector = await kind.inspect(store, url, namespace);
+
+type LoadedSession = session.Session & session.SessionData;
+
+/** Sessions that were loaded by calls, until they are saved. */
+const loaded = new Map<string, LoadedSession>();
 
 /** The requests that are held. */
 const held = new Map<string, (steps: number) => void>();
@@ -30,6 +43,36 @@ const calls: ApplicationCalls = {
     return { session: JSON.parse(JSON.stringify(found)), left: await inspector.left(id) };
   },
 
+  set: (id, value) => outcome((done) => store.set(id, sessionWith({ value }), done)),
+
+  async get(id) {
+    const found = await outcome<session.SessionData | null>((done) => store.get(id, done));
+    return 'error' in found ? found : { saw: found.saw?.value ?? null };
+  },
+
+  destroy: (id) => outcome((done) => store.destroy(id, done)),
+
+  begin: (id) => outcome((done) => store.set(id, sessionWith({ cart: [] }), done)),
+
+  async load(id, request) {
+    const found = await outcome<session.SessionData | undefined>((done) => store.load(id, done));
+    if ('error' in found) return found;
+    if (!found.saw) return { saw: null };
+    // Its types call it plain data, but it has a session's methods.
+    loaded.set(request, found.saw as LoadedSession);
+    return { saw: found.saw.cart ?? [] };
+  },
+
+  async save(request, { add, remove }) {
+    const session = loaded.get(request);
+    if (session === undefined) throw new Error('nothing was loaded under this name');
+    loaded.delete(request);
+    const { cart = [] } = session;
+    if (add !== undefined) cart.push(add);
+    session.cart = cart.filter((item) => item !== remove);
+    return await outcome((done) => session.save(done));
+  },
+
   async drop() {
     await inspector.drop();
   },
@@ -43,6 +86,26 @@ const driver = createBirpc<DriverCalls, ApplicationCalls>(calls, {
 process.on('disconnect', () => process.exit());
 for (const event of ['uncaughtException', 'unhandledRejection'])
   process.on(event, (error) => driver.trouble(undefined, String(error)));
+
+/** What a call on the store is answered with. */
+async function outcome<T>(call: (done: (error?: unknown, result?: T) => void) => void): Promise<Outcome<T>> {
+  const saw = new Promise<T>((resolve, reject) => {
+    call((error, result) => (error ? reject(error) : resolve(result as T)));
+  });
+  return await saw.then(
+    (saw) => ({ saw }),
+    (error: unknown) => ({
+      error: String(error),
+      mayHaveHappened: !(StoreError.isInstance(error) && !error.mayHaveHappened),
+    }),
+  );
+}
+
+function sessionWith(data: Partial<session.SessionData>): session.SessionData {
+  const cookie = new session.Cookie();
+  cookie.maxAge = 3_600_000;
+  return { ...data, cookie };
+}
 
 async function serve(): Promise<number> {
   const app = express();

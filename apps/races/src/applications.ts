@@ -1,12 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { type BirpcReturn, createBirpc } from 'birpc';
 import type { Answer, ApplicationCalls, DriverCalls, Found, Held, Plan, Settings } from './protocol.js';
-import { type StoreName, storeKind } from './stores.js';
+import { newNamespace, type StoreName, storeKind } from './stores.js';
 
 /** Also from the sources: a process of its own runs what was built. */
 const program = fileURLToPath(new URL('../dist/application.js', import.meta.url));
@@ -19,16 +18,20 @@ export type Reply =
   | { readonly answer: Answer; readonly cookie: string | undefined }
   | { readonly error: string };
 
-interface Member {
-  readonly child: ChildProcess;
+interface Site {
+  readonly port: number;
   readonly calls: BirpcReturn<ApplicationCalls, DriverCalls>;
+}
+
+interface Member extends Pick<Site, 'calls'> {
+  readonly child: ChildProcess;
 }
 
 /** Two applications with one store: each in a process of its own, or both in one where the store lives in its process. */
 export class Applications {
   readonly #agent = new Agent({ keepAlive: true });
   readonly #members: Member[] = [];
-  readonly #sites: { port: number; calls: Member['calls'] }[] = [];
+  readonly #sites: Site[] = [];
   readonly #held = new Map<string, (at: Held) => void>();
   readonly #troubles = new Map<string, (what: string) => void>();
   /** Errors that belong to no round: nobody has caught them. */
@@ -39,9 +42,8 @@ export class Applications {
   /** @param url The server, where the store needs one. */
   static async start(store: StoreName, url = ''): Promise<Applications> {
     const processes = storeKind(store).server === undefined ? 1 : 2;
-    const namespace = `races_${randomBytes(8).toString('hex')}`;
     const applications = new Applications();
-    const settings: Settings = { store, url, namespace, count: 2 / processes };
+    const settings: Settings = { store, url, namespace: newNamespace(), count: 2 / processes };
     await Promise.all(Array.from({ length: processes }, () => applications.#launch(settings)));
     return applications;
   }
@@ -76,7 +78,7 @@ export class Applications {
 
   /** A request to one of the two applications, not sent yet. `plan.go` is up to its first step. */
   request(site: number, plan: Omit<Plan, 'go'>, cookie: string | undefined): RacingRequest {
-    const { port, calls } = this.#site(site);
+    const { port, calls } = this.site(site);
     return new RacingRequest(plan.steps.length + 2, {
       send: (go) => this.#ask(port, { ...plan, go }, cookie),
       resume: (steps) => void calls.resume(plan.name, steps),
@@ -87,7 +89,7 @@ export class Applications {
 
   /** What each application's store, and the server, have of a session. */
   find(id: string): Promise<Found[]> {
-    return Promise.all([0, 1].map((site) => this.#site(site).calls.find(id)));
+    return Promise.all([0, 1].map((site) => this.site(site).calls.find(id)));
   }
 
   /** Hears of a round's errors that no answer tells of, while `work` runs. */
@@ -114,7 +116,8 @@ export class Applications {
     );
   }
 
-  #site(site: number) {
+  /** One of the two applications. */
+  site(site: number): Site {
     const found = this.#sites[site];
     if (found === undefined) throw new RangeError(`there is no application ${site}`);
     return found;

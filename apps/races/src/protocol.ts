@@ -63,6 +63,18 @@ export interface Settings {
   readonly count: number;
 }
 
+/** How a call on a store was answered. */
+export type Outcome<T> =
+  | { readonly saw: T }
+  /** `mayHaveHappened`: the error does not say that it certainly did not. */
+  | { readonly error: string; readonly mayHaveHappened: boolean };
+
+/** What a request does with the cart in its session. */
+interface CartChange {
+  readonly add?: string;
+  readonly remove?: string;
+}
+
 /** What the driving process can ask of an application process. */
 export interface ApplicationCalls {
   /** Starts to serve; answers the ports. */
@@ -70,6 +82,16 @@ export interface ApplicationCalls {
   /** Lets a held request go on for some steps. */
   resume(name: string, steps: number): void;
   find(id: string): Promise<Found>;
+  /** Plain calls on the store; a session is one value. */
+  set(id: string, value: string): Promise<Outcome<void>>;
+  get(id: string): Promise<Outcome<string | null>>;
+  destroy(id: string): Promise<Outcome<void>>;
+  /** A plain session with an empty cart. */
+  begin(id: string): Promise<Outcome<void>>;
+  /** Loads a session as a request does; answers its cart. */
+  load(id: string, request: string): Promise<Outcome<readonly string[] | null>>;
+  /** Changes the cart of a session that was loaded, and saves it. */
+  save(request: string, change: CartChange): Promise<Outcome<void>>;
   /** Deletes everything of this run. */
   drop(): Promise<void>;
 }

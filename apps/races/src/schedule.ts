@@ -25,6 +25,11 @@ export class Choices {
     return this.between(0, 1) === 1;
   }
 
+  shuffled<T>(items: readonly T[]): T[] {
+    const rest = [...items];
+    return items.flatMap(() => rest.splice(this.between(0, rest.length - 1), 1));
+  }
+
   of<T>(items: readonly T[]): T {
     const item = items[this.between(0, items.length - 1)];
     if (item === undefined) throw new RangeError('there is nothing to choose from');

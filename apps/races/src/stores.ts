@@ -1,18 +1,8 @@
-import { MemoryStore } from '@session-stores/memory';
-import { MongoStore } from '@session-stores/mongo';
-import { MySQLStore } from '@session-stores/mysql';
-import { RedisStore } from '@session-stores/redis';
+import { randomBytes } from 'node:crypto';
+import type { StoreOptions } from '@session-stores/core';
 import type { ServerName } from '@session-stores/test-servers';
-import connectMongo from 'connect-mongo';
-import { RedisStore as ConnectRedis8 } from 'connect-redis-8';
-import { RedisStore as ConnectRedis10 } from 'connect-redis-10';
-import connectMySQL from 'express-mysql-session';
-import session, { type Store } from 'express-session';
-import { Redis } from 'ioredis';
-import createMemoryStore from 'memorystore';
-import { MongoClient } from 'mongodb';
-import { createPool, type RowDataPacket } from 'mysql2/promise';
-import { createClient } from 'redis';
+import session, { type SessionData, type Store } from 'express-session';
+import type { RowDataPacket } from 'mysql2/promise';
 
 /** Looks at sessions on the server itself. */
 interface Inspector {
@@ -27,68 +17,98 @@ interface StoreKind {
   readonly ours: boolean;
   /** A store without one lives in its process. */
   readonly server?: ServerName;
-  /** @param namespace A table or database, or part of a key: letters, digits and `_`. */
-  open(url: string, namespace: string): Store | Promise<Store>;
-  inspect(store: Store, url: string, namespace: string): Inspector;
+  /**
+   * @param namespace A table or database, or part of a key: letters, digits and `_`.
+   * @param conflicts Only the stores of this repository have a choice.
+   */
+  open(url: string, namespace: string, conflicts?: StoreOptions['conflicts']): Promise<Store>;
+  inspect(store: Store, url: string, namespace: string): Promise<Inspector>;
 }
 
-/** Every deadline that a request moves is moved on the server. */
-const always = { touchAfter: 0 };
+/** Every deadline that a request moves is moved on the server, and it is not judged how fast the machine is. */
+const always = { touchAfter: 0, timeoutMs: 15_000 };
 
-const TheirMemoryStore = createMemoryStore(session);
-const TheirMySQLStore = connectMySQL(session);
+/** What two of the stores share. */
+const onOurMySQL = {
+  ours: true,
+  async open(uri, table, conflicts) {
+    const { MySQLStore } = await import('@session-stores/mysql');
+    return new MySQLStore({ uri, table, conflicts, ...always });
+  },
+  inspect: onMySQL,
+} as const satisfies StoreKind;
 
+// A process loads no more than the store that it runs on.
 const stores = {
-  memory: { ours: true, open: () => new MemoryStore(always), inspect: inProcess },
+  memory: {
+    ours: true,
+    async open(_url, _namespace, conflicts) {
+      const { MemoryStore } = await import('@session-stores/memory');
+      return new MemoryStore({ conflicts, ...always });
+    },
+    inspect: inProcess,
+  },
   redis: {
     ours: true,
     server: 'redis',
-    open: (url, prefix) => new RedisStore({ url, prefix, ...always }),
+    async open(url, prefix, conflicts) {
+      const { RedisStore } = await import('@session-stores/redis');
+      return new RedisStore({ url, prefix, conflicts, ...always });
+    },
     inspect: onRedis,
   },
-  mariadb: {
-    ours: true,
-    server: 'mariadb',
-    open: (uri, table) => new MySQLStore({ uri, table, ...always }),
-    inspect: onMySQL,
-  },
-  mysql: {
-    ours: true,
-    server: 'mysql',
-    open: (uri, table) => new MySQLStore({ uri, table, ...always }),
-    inspect: onMySQL,
-  },
+  mariadb: { ...onOurMySQL, server: 'mariadb' },
+  mysql: { ...onOurMySQL, server: 'mysql' },
   mongo: {
     ours: true,
     server: 'mongo',
-    open: (url, dbName) => new MongoStore({ url, dbName, ...always }),
+    async open(url, dbName, conflicts) {
+      const { MongoStore } = await import('@session-stores/mongo');
+      return new MongoStore({ url, dbName, conflicts, ...always });
+    },
     inspect: onMongo,
   },
-  'express-session': { ours: false, open: () => new session.MemoryStore(), inspect: inProcess },
+  'express-session': {
+    ours: false,
+    open: async () => new session.MemoryStore(),
+    inspect: inProcess,
+  },
   memorystore: {
     ours: false,
-    open: () => new TheirMemoryStore({ checkPeriod: 60_000 }),
+    async open() {
+      const { default: create } = await import('memorystore');
+      return new (create(session))({ checkPeriod: 60_000 });
+    },
     inspect: inProcess,
   },
   'connect-redis-8': {
     ours: false,
     server: 'redis',
-    open: (url, prefix) => new ConnectRedis8({ client: new Redis(url), prefix }),
+    async open(url, prefix) {
+      const [{ RedisStore }, { Redis }] = await Promise.all([import('connect-redis-8'), import('ioredis')]);
+      return new RedisStore({ client: new Redis(url), prefix });
+    },
     inspect: onRedis,
   },
   'connect-redis-10': {
     ours: false,
     server: 'redis',
-    open: async (url, prefix) =>
-      new ConnectRedis10({ client: await createClient({ url }).connect(), prefix }),
+    async open(url, prefix) {
+      const [{ RedisStore }, { createClient }] = await Promise.all([
+        import('connect-redis-10'),
+        import('redis'),
+      ]);
+      return new RedisStore({ client: await createClient({ url }).connect(), prefix });
+    },
     inspect: onRedis,
   },
   'express-mysql-session': {
     ours: false,
     server: 'mariadb',
-    open: async (url, tableName) => {
+    async open(url, tableName) {
+      const { default: connect } = await import('express-mysql-session');
       const { hostname: host, port, username: user, password, pathname } = new URL(url);
-      const store = new TheirMySQLStore({
+      const store = new (connect(session))({
         ...{ host, port: Number(port), user, password, database: pathname.slice(1) },
         ...{ connectionLimit: 10, schema: { tableName } },
       });
@@ -100,10 +120,18 @@ const stores = {
   'connect-mongo': {
     ours: false,
     server: 'mongo',
-    open: (mongoUrl, dbName) => connectMongo.create({ mongoUrl, dbName }),
+    async open(mongoUrl, dbName) {
+      const { default: MongoStore } = await import('connect-mongo');
+      return MongoStore.create({ mongoUrl, dbName });
+    },
     inspect: onMongo,
   },
 } as const satisfies Record<string, StoreKind>;
+
+/** The name of a table, database or key prefix that nobody else has. */
+export function newNamespace(): string {
+  return `races_${randomBytes(8).toString('hex')}`;
+}
 
 export type StoreName = keyof typeof stores;
 
@@ -114,7 +142,7 @@ export function storeKind(name: StoreName): StoreKind {
 }
 
 /** `get` of a store in this process, with a promise. */
-export function read(store: Store, id: string): Promise<session.SessionData | null> {
+export function read(store: Store, id: string): Promise<SessionData | null> {
   return new Promise((resolve, reject) => {
     store.get(id, (error, found) => (error ? reject(error) : resolve(found ?? null)));
   });
@@ -123,7 +151,7 @@ export function read(store: Store, id: string): Promise<session.SessionData | nu
 const until = (date: Date | undefined | null) =>
   date ? date.getTime() - Date.now() : Number.POSITIVE_INFINITY;
 
-function inProcess(store: Store): Inspector {
+async function inProcess(store: Store): Promise<Inspector> {
   return {
     async left(id) {
       const found = await read(store, id);
@@ -135,8 +163,11 @@ function inProcess(store: Store): Inspector {
   };
 }
 
-function onRedis(_store: Store, url: string, prefix: string): Inspector {
+async function onRedis(_store: Store, url: string, prefix: string): Promise<Inspector> {
+  const { Redis } = await import('ioredis');
   const client = new Redis(url);
+  // What it asks fails while there is no connection; that tells enough.
+  client.on('error', () => {});
   return {
     async left(id) {
       const left = await client.pttl(prefix + id);
@@ -150,7 +181,8 @@ function onRedis(_store: Store, url: string, prefix: string): Inspector {
   };
 }
 
-function onMySQL(_store: Store, uri: string, table: string): Inspector {
+async function onMySQL(_store: Store, uri: string, table: string): Promise<Inspector> {
+  const { createPool } = await import('mysql2/promise');
   const pool = createPool({ uri });
   return {
     async left(id) {
@@ -162,7 +194,8 @@ function onMySQL(_store: Store, uri: string, table: string): Inspector {
   };
 }
 
-function onMongo(_store: Store, url: string, dbName: string): Inspector {
+async function onMongo(_store: Store, url: string, dbName: string): Promise<Inspector> {
+  const { MongoClient } = await import('mongodb');
   const database = new MongoClient(url).db(dbName);
   const sessions = database.collection<{ _id: string; expires?: Date }>('sessions');
   return {

@@ -1,7 +1,10 @@
 import { describeOnServer } from '@session-stores/test-servers/vitest';
-import { describe, onTestFinished } from 'vitest';
+import { describe, onTestFinished, vi } from 'vitest';
 import { Applications } from '../src/applications.js';
 import { type StoreName, storeKind, storeNames } from '../src/stores.js';
+
+// For a machine that does much else; each test takes a fraction of it.
+vi.setConfig({ testTimeout: 120_000 });
 
 export const ourStores = storeNames.filter((name) => storeKind(name).ours);
 export const peers = storeNames.filter((name) => !storeKind(name).ours);
