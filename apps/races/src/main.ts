@@ -4,11 +4,13 @@ import { parseArgs } from 'node:util';
 import { startServer } from '@session-stores/test-servers';
 import { markdownTable } from 'markdown-table';
 import { Applications } from './applications.js';
+import { measure } from './cost.js';
 import { race, type Tally } from './race.js';
 import { scenarios } from './scenarios.js';
 import { type StoreName, storeKind, storeNames } from './stores.js';
 
 const usage = `Usage: races [--store NAME,…] [--scenario TEXT] [--rounds N] [--seed N] [--json FILE]
+       races --cost [--store NAME,…] [--rounds N] [--seed N]
 
 Two application processes with stock express-session on one store; requests on one session that meet in every order.
 
@@ -17,6 +19,7 @@ Two application processes with stock express-session on one store; requests on o
   --rounds   of each scenario. Default: 100
   --seed     draws how the requests meet. Default: a new one, which is printed
   --json     writes the results there
+  --cost     measures a save without conflict on our stores, against conflicts: 'overwrite' and against a plain set
 
 Exit code: 0 nothing wrong, 1 something found, 2 it could not run.`;
 
@@ -32,21 +35,36 @@ class UsageError extends Error {}
 function options() {
   const { help, ...values } = parse().values;
   if (help) return undefined;
-  const { store = 'ours', scenario = '', rounds = '100', seed = `${randomInt(2 ** 31)}`, json } = values;
+  const {
+    store = 'ours',
+    scenario = '',
+    rounds = '100',
+    seed = `${randomInt(2 ** 31)}`,
+    json,
+    cost,
+  } = values;
   const only = scenarios.filter(({ name }) => name.includes(scenario));
   if (only.length === 0) throw new UsageError(`--scenario must be in a scenario's name, got '${scenario}'`);
-  return {
-    stores: named(store),
-    ...{ only, rounds: whole('rounds', rounds, 1), seed: whole('seed', seed, 0), json },
-  };
+  const stores = named(store);
+  const peer = stores.find((each) => !storeKind(each).ours);
+  if (cost && peer !== undefined) throw new UsageError(`--cost is of our stores, got --store ${peer}`);
+  return { stores, only, rounds: whole('rounds', rounds, 1), seed: whole('seed', seed, 0), json, cost };
 }
 
 function parse() {
   const string = { type: 'string' } as const;
-  const help = { type: 'boolean' } as const;
+  const flag = { type: 'boolean' } as const;
   try {
     return parseArgs({
-      options: { store: string, scenario: string, rounds: string, seed: string, json: string, help },
+      options: {
+        store: string,
+        scenario: string,
+        rounds: string,
+        seed: string,
+        json: string,
+        cost: flag,
+        help: flag,
+      },
     });
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error));
@@ -70,9 +88,14 @@ function whole(option: string, given: string, least: number): number {
   throw new UsageError(`--${option} must be a whole number from ${least} to ${2 ** 31 - 1}, got '${given}'`);
 }
 
+/** The server that a store needs, or nothing. */
+async function serverFor(store: StoreName) {
+  const { server } = storeKind(store);
+  return server === undefined ? undefined : await startServer(server);
+}
+
 async function run(store: StoreName, about: Parameters<typeof race>[1]): Promise<Result> {
-  const { server: name } = storeKind(store);
-  await using server = name && (await startServer(name));
+  await using server = await serverFor(store);
   const applications = await Applications.start(store, server?.url);
   try {
     const start = performance.now();
@@ -82,6 +105,20 @@ async function run(store: StoreName, about: Parameters<typeof race>[1]): Promise
   } finally {
     await applications.stop();
   }
+}
+
+/** What a save costs that loses nothing, in what other ways to save cost. */
+async function compare(names: readonly StoreName[], rounds: number, seed: number): Promise<void> {
+  const rows: string[][] = [];
+  for (const name of names) {
+    await using server = await serverFor(name);
+    for (const { pace, against, ratio, spread } of await measure(name, server?.url ?? '', { rounds, seed })) {
+      const [least, most] = spread.map((each) => each.toFixed(2));
+      rows.push([name, `${pace}, against ${against}`, ratio.toFixed(2), `${least} to ${most}`]);
+    }
+  }
+  const head = ['store', 'saves', 'ratio', 'in tenths'];
+  console.log(markdownTable([head, ...rows], { align: ['l', 'l', 'r', 'r'] }));
 }
 
 const right = { align: ['l', 'r', 'r', 'r', 'r'] };
@@ -110,7 +147,11 @@ async function main(): Promise<number> {
     console.log(usage);
     return 0;
   }
-  const { stores, only, rounds, seed, json } = asked;
+  const { stores, only, rounds, seed, json, cost } = asked;
+  if (cost) {
+    await compare(stores, rounds, seed);
+    return 0;
+  }
   console.log(`${rounds} rounds of each scenario, --seed ${seed}`);
   const results: Result[] = [];
   for (const name of stores) {

@@ -44,6 +44,14 @@ test('says how it is used', async () => {
   expect(await run('--help')).toMatchObject({ code: 0, output: expect.stringContaining('Usage: races ') });
 });
 
+test('compares what saves cost', async () => {
+  const { code, output } = await run('--cost', '--store', 'memory', '--rounds', '5');
+  expect(output).toMatch(
+    /^\| memory +\| all at once, against plain set +\| +\d+\.\d\d \| +\d+\.\d\d to \d+\.\d\d \|$/m,
+  );
+  expect(code).toBe(0);
+});
+
 test('ends with 0 when nothing is wrong, and prints the seed that it has drawn', async () => {
   const { code, output } = await run('--store', 'memory', '--scenario', 'logout', '--rounds', '5');
   expect(output).toMatch(/^5 rounds of each scenario, --seed \d+\n/);
@@ -55,6 +63,7 @@ test.each([
   [['--scenario', 'flood'], "--scenario must be in a scenario's name, got 'flood'"],
   [['--rounds', '0'], "--rounds must be a whole number from 1 to 2147483647, got '0'"],
   [['--seed', '1.5'], "--seed must be a whole number from 0 to 2147483647, got '1.5'"],
+  [['--cost', '--store', 'peers'], '--cost is of our stores, got --store express-session'],
   [['--wrong'], "Unknown option '--wrong'"],
 ])('ends with 2 and says why: %s', async (args, sentence) => {
   const { code, errors } = await run(...args);
