@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { createServer } from 'node:http';
 import { StoreError } from '@session-stores/core';
 import { createBirpc } from 'birpc';
 import express from 'express';
@@ -134,7 +135,8 @@ async function serve(): Promise<number> {
     void next;
   }) satisfies express.ErrorRequestHandler);
 
-  const server = app.listen(0, '127.0.0.1');
+  // All connections of a run can come at once.
+  const server = createServer(app).listen({ port: 0, host: '127.0.0.1', backlog: 4096 });
   // A connection that is closed while the next request is on its way looks like a failure of the store.
   server.keepAliveTimeout = 0;
   await once(server, 'listening');

@@ -44,17 +44,17 @@ export class Applications {
     const processes = storeKind(store).server === undefined ? 1 : 2;
     const applications = new Applications();
     const settings: Settings = { store, url, namespace: newNamespace(), count: 2 / processes };
-    await Promise.all(Array.from({ length: processes }, () => applications.#launch(settings)));
-    return applications;
+    try {
+      await Promise.all(Array.from({ length: processes }, () => applications.#launch(settings)));
+      return applications;
+    } catch (error) {
+      await applications.#end();
+      throw error;
+    }
   }
 
   async #launch(settings: Settings): Promise<void> {
     const child = fork(program, [JSON.stringify(settings)]);
-    const ended = once(child, 'exit').then(([code]) => {
-      throw new Error(`the application process ended with code ${code}`);
-    });
-    // Later than now it is found out by whoever calls.
-    ended.catch(() => undefined);
     const calls = createBirpc<ApplicationCalls, DriverCalls>(
       {
         held: (name, at) => this.#held.get(name)?.(at),
@@ -72,7 +72,8 @@ export class Applications {
       },
     );
     this.#members.push({ child, calls });
-    const ports = await Promise.race([calls.listen(), ended]);
+    child.once('exit', (code) => calls.$close(new Error(`an application process ended with code ${code}`)));
+    const ports = await calls.listen();
     this.#sites.push(...ports.map((port) => ({ port, calls })));
   }
 
@@ -102,12 +103,19 @@ export class Applications {
     }
   }
 
+  /** Ends them, and leaves nothing of theirs on the server. */
   async stop(): Promise<void> {
-    await this.#members[0]?.calls.drop();
+    try {
+      await this.#members[0]?.calls.drop();
+    } finally {
+      await this.#end();
+    }
+  }
+
+  async #end(): Promise<void> {
     this.#agent.destroy();
     await Promise.all(
-      this.#members.map(async ({ child, calls }) => {
-        calls.$close();
+      this.#members.map(async ({ child }) => {
         if (child.exitCode !== null || child.signalCode !== null) return;
         const exit = once(child, 'exit');
         child.disconnect();

@@ -121,17 +121,22 @@ async function compare(names: readonly StoreName[], rounds: number, seed: number
   console.log(markdownTable([head, ...rows], { align: ['l', 'l', 'r', 'r'] }));
 }
 
-const right = { align: ['l', 'r', 'r', 'r', 'r'] };
+const kinds = ['rounds', 'revived', 'lost', 'errors'] as const;
+
+function table(title: string, tallies: readonly Tally[]): string {
+  const rows = tallies.map((each) => [each.scenario, ...kinds.map((kind) => `${each[kind]}`)]);
+  return `\n${markdownTable([[title, ...kinds], ...rows], { align: ['l', 'r', 'r', 'r', 'r'] })}`;
+}
+
+/** All scenarios of a store as one line. */
+function total({ store, tallies }: Result): Tally {
+  const sum = (kind: (typeof kinds)[number]) => tallies.reduce((total, each) => total + each[kind], 0);
+  const sums = { rounds: sum('rounds'), revived: sum('revived'), lost: sum('lost'), errors: sum('errors') };
+  return { scenario: store, ...sums, examples: [] };
+}
 
 function print({ store, seconds, tallies, uncaught }: Result): void {
-  const rows = tallies.map((each) => [each.scenario, each.rounds, each.revived, each.lost, each.errors]);
-  const head = [`${store}, ${seconds} s`, 'rounds', 'revived', 'lost', 'errors'];
-  console.log(
-    `\n${markdownTable(
-      [head, ...rows].map((row) => row.map(String)),
-      right,
-    )}`,
-  );
+  console.log(table(`${store}, ${seconds} s`, tallies));
   for (const { scenario, examples } of tallies)
     if (examples[0] !== undefined) console.log(`- ${scenario}: ${examples[0]}`);
   for (const error of uncaught) console.log(`- uncaught: ${error}`);
@@ -159,6 +164,7 @@ async function main(): Promise<number> {
     results.push(result);
     print(result);
   }
+  console.log(table('all scenarios', results.map(total)));
   if (json !== undefined) await writeFile(json, `${JSON.stringify({ rounds, seed, results }, null, 2)}\n`);
   return results.every(isClean) ? 0 : 1;
 }

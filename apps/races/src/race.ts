@@ -25,6 +25,8 @@ export interface Tally extends Readonly<Record<Kind, number>> {
 const BUSY = 200;
 const WAITING = 500;
 const EXAMPLES = 3;
+/** How often requests try to meet in a session with a short life. */
+const ATTEMPTS = 5;
 /** A coarse server ends a session up to a second late. */
 const EXPIRY_LIMIT_MS = 10_000;
 
@@ -84,7 +86,8 @@ class Round {
   async play(): Promise<readonly Finding[]> {
     const tell = (what: string) => this.#find('errors', what);
     await this.#applications.hearing(this.#name, tell, async () => {
-      while (!(await this.#meet()));
+      for (let attempt = 1; !(await this.#meet()); attempt++)
+        if (attempt === ATTEMPTS) return tell('the session expired each time before all requests were there');
     });
     return this.#findings;
   }
