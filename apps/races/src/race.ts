@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import type { Applications, RacingRequest, Reply } from './applications.js';
-import type { Answer, Step } from './protocol.js';
+import type { Step } from './protocol.js';
 import { type Scenario, SHORT, scenarios } from './scenarios.js';
 import { Choices, draw, type Schedule, type Stage } from './schedule.js';
 
@@ -23,7 +23,7 @@ export interface Tally extends Readonly<Record<Kind, number>> {
 
 /** Requests under way at once, and rounds that wait for an expiry at once. */
 const BUSY = 200;
-const WAITING = 500;
+const WAITING = 400;
 const EXAMPLES = 3;
 /** How often requests try to meet in a session with a short life. */
 const ATTEMPTS = 5;
@@ -113,8 +113,11 @@ class Round {
     let cookie: string | undefined;
     if (login !== undefined) {
       const reply = await this.#request('login', this.#loginSite, login, session, cookie).finish();
-      if ('error' in reply) this.#find('errors', `login: ${reply.error}`);
-      else [session, cookie] = [reply.answer.id, reply.cookie];
+      if ('error' in reply) {
+        this.#find('errors', `login: ${reply.error}`);
+        return true;
+      }
+      [session, cookie] = [reply.answer.id, reply.cookie];
     }
     const expires = performance.now() + SHORT;
 
@@ -163,16 +166,13 @@ class Round {
 
   async #judge(session: string, replies: readonly Reply[]): Promise<void> {
     const { kept, requests, meet } = this.#scenario;
-    const answers: Answer[] = [];
-    for (const [who, reply] of replies.entries()) {
-      if ('error' in reply) {
-        this.#find('errors', reply.error);
-        continue;
-      }
-      answers.push(reply.answer);
-      if (requests[who]?.some(([step]) => step === 'regenerate'))
-        await this.#judgeNew(reply.answer.id, session);
-    }
+    const answers = replies.flatMap((reply) => ('answer' in reply ? [reply.answer] : []));
+    for (const reply of replies) if ('error' in reply) this.#find('errors', reply.error);
+    // Nobody knows what a request has done that was not answered.
+    if (answers.length < replies.length) return;
+
+    for (const [who, { id }] of answers.entries())
+      if (requests[who]?.some(([step]) => step === 'regenerate')) await this.#judgeNew(id, session);
     const id = session || (answers[0]?.id ?? '');
     for (const { session: data, left } of await this.#applications.find(id)) {
       // What has expired may lie on the server until it is swept.
