@@ -65,8 +65,22 @@ export class RequestSessions {
   /** By session object, so that nothing is added to the session or to what is stored. */
   readonly #known = new WeakMap<object, Known>();
 
+  /** By id, while saves are under way: what the last one stored, which is most likely what the next one will find. */
+  readonly #latest = new Map<string, { saves: number; stored: Stored | undefined }>();
+
   constructor(settings: Settings) {
     this.#settings = settings;
+  }
+
+  /** A save of this session will wait for its turn; what this gives is to be called when it is over. */
+  expect(id: string): () => void {
+    const latest = this.#latest.get(id) ?? { saves: 0, stored: undefined };
+    this.#latest.set(id, latest);
+    latest.saves += 1;
+    return () => {
+      latest.saves -= 1;
+      if (latest.saves === 0) this.#latest.delete(id);
+    };
   }
 
   /** `get` returns this session. */
@@ -184,7 +198,11 @@ export class RequestSessions {
       if (!(await this.#write(call, known, mine, mine, ttl, 'exists'))) discard(operation, id);
       return;
     }
-    for (let stored = known.stored; ; ) {
+    const latest = conflicts === 'merge' ? this.#latest.get(id)?.stored : undefined;
+    for (
+      let stored = latest === undefined ? known.stored : (this.#ownIn(known, lost, latest.text) ?? latest);
+      ;
+    ) {
       if (stored !== undefined) {
         const state = mergeSnapshots(known.base, mine, stored.state);
         const left = sameMaxAge(state, mine) ? ttl : Math.max(1, this.#lifetime(fullLifetime(state)));
@@ -203,17 +221,22 @@ export class RequestSessions {
     lost: LostWrite | undefined,
     found: StoredSession,
   ): Promise<Stored> {
-    if (known.stored?.text === found.data) return known.stored;
-    for (let each = lost; each !== undefined; each = each.earlier) {
-      if (each.text !== found.data) continue;
-      known.base = each.base;
-      return each;
-    }
+    const own = this.#ownIn(known, lost, found.data);
+    if (own !== undefined) return own;
     const theirs = { text: found.data, state: takeSnapshot(await this.#settings.codec.decode(found)) };
     if (sameState(known.base, theirs.state)) return theirs;
     if (this.#settings.conflicts === 'reject') throw new Failure('CONFLICT', CONFLICT);
     call.contended = true;
     return theirs;
+  }
+
+  /** Which of the request's own writes, or its load, this text comes from. */
+  #ownIn(known: Known, lost: LostWrite | undefined, text: string): Stored | undefined {
+    if (known.stored?.text === text) return known.stored;
+    let own = lost;
+    while (own !== undefined && own.text !== text) own = own.earlier;
+    if (own !== undefined) known.base = own.base;
+    return own;
   }
 
   /** Writes `state`, in which `mine` is the request's own part. */
@@ -236,6 +259,8 @@ export class RequestSessions {
         known.stored = { text, state };
         known.lost = undefined;
         known.deadline = performance.now() + ttl;
+        const latest = this.#latest.get(id);
+        if (latest !== undefined) latest.stored = known.stored;
       }
       return written;
     } catch (error) {

@@ -240,9 +240,10 @@ export abstract class SessionStore extends Store {
     } catch (error) {
       return Promise.reject(this.#unfit(error, operation, sid));
     }
-    return this.#inTurn(operation, sid, 'change', (call) =>
+    const over = this.#sessions.expect(sid);
+    return this.#inTurn<void>(operation, sid, 'change', (call) =>
       this.#sessions.save(call, operation, sid, session, now),
-    );
+    ).finally(over);
   }
 
   async *#list(operation: 'all' | 'entries'): AsyncGenerator<ListedSession, void, undefined> {

@@ -260,6 +260,42 @@ describe('two requests change one session', () => {
     expect(backend.text('a')).toBe('garbage');
   });
 
+  test('merge: many at once cost a write each, for each knows what the one before it has stored', async () => {
+    const { backend, store } = setUp();
+    backend.put('a', plain());
+    const requests = await Promise.all(Array.from({ length: 20 }, () => requestFor(store, 'a')));
+    backend.takeCalls();
+    await Promise.all(
+      requests.map(({ session }, n) => {
+        session.note = [n];
+        return store.set('a', session);
+      }),
+    );
+    expect(backend.json('a')).toMatchObject({ note: requests.map((_, n) => n) });
+    expect(backend.takeCalls()).toEqual(requests.map(() => 'write a equals'));
+
+    // Nothing is kept of it: others may have written since.
+    backend.put('a', plain({ n: 7 }));
+    const { session } = await requestFor(store, 'a');
+    session.user = 'ann';
+    await store.set('a', session);
+    expect(backend.json('a')).toMatchObject({ n: 7, user: 'ann' });
+    expect(backend.calls).toEqual(['read a', 'write a equals']);
+  });
+
+  test('merge: what the one before has stored may be gone by then', async () => {
+    const { backend, store } = setUp();
+    backend.put('a', plain());
+    const [one, two] = [await requestFor(store, 'a'), await requestFor(store, 'a')];
+    one.session.n = 1;
+    two.session.user = 'two';
+    const saves = [store.set('a', one.session), store.destroy('a'), store.set('a', two.session)];
+    await Promise.all(saves);
+    expect(backend.rows.size).toBe(0);
+    await settled();
+    expect(store.announced).toEqual([discarded('set')]);
+  });
+
   test.each(['merge', 'reject'] as const)(
     '%s: another text that says the same is no conflict',
     async (conflicts) => {
