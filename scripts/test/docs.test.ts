@@ -28,6 +28,7 @@ const commands: Record<string, string> = {
   'SESSION_STORE=redis REDIS_URL=redis://localhost:6379 npm start': 'apps/demo/test/process.test.ts',
   'SESSION_STORE=memory|redis|mysql|mongo npm start': 'apps/demo/test/process.test.ts',
   'npm test': '.ci/run',
+  'npm run races -- --store redis': 'apps/races/test/main.test.ts',
   'npx vitest run --project redis': 'packages/redis/package.json',
   'npx vitest run --project repo crash': 'scripts/test/crash.test.ts',
   'npx tsc -b': 'scripts/test/fresh-copy.test.ts',
