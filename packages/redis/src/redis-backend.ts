@@ -11,6 +11,9 @@ import { EXTEND, READ, sha1, WRITE_IF_EQUAL } from './scripts.js';
 /** Redis refuses longer values, and drops the connection with all that is under way on it. */
 const MAX_BYTES = 512 * 1024 * 1024;
 
+/** A longer text that is expected goes as a hash, so that a large session is not sent twice; of a short one the hash costs more. */
+const SENT_WHOLE = 16_384;
+
 /** Keys looked at in one step of a walk, and deleted in one step of `clear`. */
 const PAGE = 500;
 
@@ -45,7 +48,9 @@ export class RedisBackend implements Backend {
     }
     const key = this.#key(id);
     if (typeof when === 'object') {
-      return isOne(await this.#connection.run(caller, WRITE_IF_EQUAL, key, data, ttl, sha1(when.equals)));
+      const { equals } = when;
+      const expected = equals.length > SENT_WHOLE ? [sha1(equals), 'as SHA-1'] : [equals];
+      return isOne(await this.#connection.run(caller, WRITE_IF_EQUAL, key, data, ttl, ...expected));
     }
     const stored = await this.#connection.send(caller, (client) =>
       when === 'exists' ? client.set(key, data, 'PX', ttl, 'XX') : client.set(key, data, 'PX', ttl),

@@ -20,10 +20,11 @@ export const READ = script(`
   return data and { data, redis.call('PTTL', KEYS[1]) }
 `);
 
-/** The expected text is sent as a hash, so that a large session is not sent twice. */
+/** ARGV[3] is the expected text or, when there is an ARGV[4], its SHA-1. */
 export const WRITE_IF_EQUAL = script(`
   local data = redis.call('GET', KEYS[1])
-  if not data or redis.sha1hex(data) ~= ARGV[3] then return 0 end
+  if data and ARGV[4] then data = redis.sha1hex(data) end
+  if data ~= ARGV[3] then return 0 end
   redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
   return 1
 `);

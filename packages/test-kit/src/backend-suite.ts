@@ -103,6 +103,7 @@ export function testBackend(open: () => Answer<Place>): void {
   test.each([
     ['plain text', 'plain text'],
     ['an empty one', ''],
+    ['a long one', `${'long '.repeat(20_000)}text`],
     ['any Unicode', 'żółć 🦊 \u0000 \r\n " \\'],
     ['a lone surrogate', '"\ud800"'],
     ['a digest of nothing', 'da39a3ee5e6b4b0d3255bfef95601890afd80709'],
