@@ -14,6 +14,8 @@ export default defineConfig({
   test: {
     // Here and not in the projects: the servers start once for a run.
     globalSetup: '@session-stores/test-servers/vitest-setup',
+    // Most tests wait for servers, so there is something to do for the core that vitest would leave to itself.
+    maxWorkers: '100%',
     reporters: ['default', 'json'],
     outputFile: { json: 'results/vitest.json' },
     projects: [...workspaces, { name: 'repo', root: folder('scripts') }].map((workspace) => ({
