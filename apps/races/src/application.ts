@@ -4,6 +4,7 @@ import { StoreError } from '@session-stores/core';
 import { createBirpc } from 'birpc';
 import express from 'express';
 import session from 'express-session';
+import { setClockAhead } from './clock.js';
 import type { Answer, ApplicationCalls, DriverCalls, Outcome, Plan, Settings } from './protocol.js';
 import { perform } from './steps.js';
 import { read, storeKind } from './stores.js';
@@ -17,7 +18,8 @@ declare module 'express-session' {
 
 // An application process: stock express-session on a store, whose requests do as they are told and are held where they are told.
 
-const { store: name, url, namespace, count }: Settings = JSON.parse(process.argv[2] ?? '{}');
+const { store: name, url, namespace, count, ahead }: Settings = JSON.parse(process.argv[2] ?? '{}');
+setClockAhead(ahead);
 const kind = storeKind(name);
 const store = await kind.open(url, namespace);
 const inspector = await kind.inspect(store, url, namespace);

@@ -39,13 +39,18 @@ export class Applications {
 
   private constructor() {}
 
-  /** @param url The server, where the store needs one. */
-  static async start(store: StoreName, url = ''): Promise<Applications> {
+  /**
+   * @param url The server, where the store needs one.
+   * @param skew How far the clock of a second process is ahead of the first one's, in milliseconds.
+   */
+  static async start(store: StoreName, url = '', skew = 0): Promise<Applications> {
     const processes = storeKind(store).server === undefined ? 1 : 2;
     const applications = new Applications();
-    const settings: Settings = { store, url, namespace: newNamespace(), count: 2 / processes };
+    const settings = { store, url, namespace: newNamespace(), count: 2 / processes };
     try {
-      await Promise.all(Array.from({ length: processes }, () => applications.#launch(settings)));
+      await Promise.all(
+        Array.from({ length: processes }, (_, n) => applications.#launch({ ...settings, ahead: n * skew })),
+      );
       return applications;
     } catch (error) {
       await applications.#end();

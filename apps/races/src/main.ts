@@ -9,7 +9,7 @@ import { race, type Tally } from './race.js';
 import { scenarios } from './scenarios.js';
 import { type StoreName, storeKind, storeNames } from './stores.js';
 
-const usage = `Usage: races [--store NAME,…] [--scenario TEXT] [--rounds N] [--seed N] [--json FILE]
+const usage = `Usage: races [--store NAME,…] [--scenario TEXT] [--rounds N] [--seed N] [--skew SECONDS] [--json FILE]
        races --cost [--store NAME,…] [--rounds N] [--seed N]
 
 Two application processes with stock express-session on one store; requests on one session that meet in every order.
@@ -18,6 +18,7 @@ Two application processes with stock express-session on one store; requests on o
   --scenario those with this text in their names. Default: all
   --rounds   of each scenario. Default: 100
   --seed     draws how the requests meet. Default: a new one, which is printed
+  --skew     sets the clock of the second process ahead by so many seconds. Default: 0
   --json     writes the results there
   --cost     measures a save without conflict on our stores, against conflicts: 'overwrite' and against a plain set
 
@@ -40,6 +41,7 @@ function options() {
     scenario = '',
     rounds = '100',
     seed = `${randomInt(2 ** 31)}`,
+    skew = '0',
     json,
     cost,
   } = values;
@@ -48,7 +50,15 @@ function options() {
   const stores = named(store);
   const peer = stores.find((each) => !storeKind(each).ours);
   if (cost && peer !== undefined) throw new UsageError(`--cost is of our stores, got --store ${peer}`);
-  return { stores, only, rounds: whole('rounds', rounds, 1), seed: whole('seed', seed, 0), json, cost };
+  return {
+    stores,
+    only,
+    rounds: whole('rounds', rounds, 1),
+    seed: whole('seed', seed, 0),
+    skew: whole('skew', skew, 0),
+    json,
+    cost,
+  };
 }
 
 function parse() {
@@ -61,6 +71,7 @@ function parse() {
         scenario: string,
         rounds: string,
         seed: string,
+        skew: string,
         json: string,
         cost: flag,
         help: flag,
@@ -94,9 +105,9 @@ async function serverFor(store: StoreName) {
   return server === undefined ? undefined : await startServer(server);
 }
 
-async function run(store: StoreName, about: Parameters<typeof race>[1]): Promise<Result> {
+async function run(store: StoreName, skew: number, about: Parameters<typeof race>[1]): Promise<Result> {
   await using server = await serverFor(store);
-  const applications = await Applications.start(store, server?.url);
+  const applications = await Applications.start(store, server?.url, skew * 1000);
   try {
     const start = performance.now();
     const tallies = await race(applications, about);
@@ -152,7 +163,7 @@ async function main(): Promise<number> {
     console.log(usage);
     return 0;
   }
-  const { stores, only, rounds, seed, json, cost } = asked;
+  const { stores, only, rounds, seed, skew, json, cost } = asked;
   if (cost) {
     await compare(stores, rounds, seed);
     return 0;
@@ -160,7 +171,7 @@ async function main(): Promise<number> {
   console.log(`${rounds} rounds of each scenario, --seed ${seed}`);
   const results: Result[] = [];
   for (const name of stores) {
-    const result = await run(name, { rounds, seed, only });
+    const result = await run(name, skew, { rounds, seed, only });
     results.push(result);
     print(result);
   }

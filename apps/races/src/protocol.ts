@@ -61,6 +61,8 @@ export interface Settings {
   readonly namespace: string;
   /** How many applications share the process and the store. */
   readonly count: number;
+  /** How far the process's clock is ahead of the others', in milliseconds. */
+  readonly ahead: number;
 }
 
 /** How a call on a store was answered. */

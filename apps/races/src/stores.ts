@@ -148,8 +148,10 @@ export function read(store: Store, id: string): Promise<SessionData | null> {
   });
 }
 
-const until = (date: Date | undefined | null) =>
-  date ? date.getTime() - Date.now() : Number.POSITIVE_INFINITY;
+/** The server's, whatever the clock of the application says. */
+const { now } = Date;
+
+const until = (date: Date | undefined | null) => (date ? date.getTime() - now() : Number.POSITIVE_INFINITY);
 
 async function inProcess(store: Store): Promise<Inspector> {
   return {

@@ -9,6 +9,9 @@ vi.setConfig({ testTimeout: 120_000 });
 export const ourStores = storeNames.filter((name) => storeKind(name).ours);
 export const peers = storeNames.filter((name) => !storeKind(name).ours);
 
+/** Nobody keeps the hosts of our stores' applications in time. */
+const SKEW = 5 * 60_000;
+
 /** Runs the tests with applications on a store, on the shared server where it needs one. They are stopped after each test. */
 export function describeOnStore(
   name: StoreName,
@@ -16,7 +19,7 @@ export function describeOnStore(
   tests: (start: () => Promise<Applications>) => void,
 ): void {
   const starter = (url?: string) => async () => {
-    const applications = await Applications.start(name, url);
+    const applications = await Applications.start(name, url, storeKind(name).ours ? SKEW : 0);
     onTestFinished(() => applications.stop());
     return applications;
   };
