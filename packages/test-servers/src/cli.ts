@@ -1,20 +1,21 @@
+import { recipes, type ServerName, serverNames } from './recipes.js';
 import { startRedisCluster } from './redis-cluster.js';
-import { type Server, type ServerName, ServerUnavailableError, startServer } from './server.js';
+import { type Server, ServerUnavailableError, startServer } from './server.js';
 
 interface Started extends Pick<Server, 'stop'> {
   readonly says: string;
 }
 
-const single = (name: ServerName, title: string) => async (): Promise<Started> => {
+const single = (name: ServerName) => async (): Promise<Started> => {
   const server = await startServer(name);
-  return { says: `${title} ${server.version} (${server.how}): ${server.url}`, stop: server.stop };
+  return {
+    says: `${recipes[name].title} ${server.version} (${server.how}): ${server.url}`,
+    stop: server.stop,
+  };
 };
 
 const starters: Record<string, () => Promise<Started>> = {
-  mariadb: single('mariadb', 'MariaDB'),
-  mongo: single('mongo', 'MongoDB'),
-  mysql: single('mysql', 'MySQL'),
-  redis: single('redis', 'Redis'),
+  ...Object.fromEntries(serverNames.map((name) => [name, single(name)])),
   async 'redis-cluster'() {
     const cluster = await startRedisCluster();
     return { says: `Redis Cluster ${cluster.version}: ${cluster.urls.join(' ')}`, stop: cluster.stop };

@@ -11,6 +11,7 @@ import type { Log, Recipe } from './recipe.js';
 const run = promisify(execFile);
 
 export const mongo: Recipe = {
+  title: 'MongoDB',
   urlVariable: 'MONGO_URL',
   protocols: ['mongodb:', 'mongodb+srv:'],
   imageVariable: 'MONGO_IMAGE',

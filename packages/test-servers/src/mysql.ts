@@ -66,6 +66,7 @@ ${firstWords}
 
 export const mariadb: Recipe = {
   ...family,
+  title: 'MariaDB',
   urlVariable: 'MARIADB_URL',
   imageVariable: 'MARIADB_IMAGE',
   image: images.mariadb[0],
@@ -85,6 +86,7 @@ export const mariadb: Recipe = {
 
 export const mysql: Recipe = {
   ...family,
+  title: 'MySQL',
   urlVariable: 'MYSQL_URL',
   imageVariable: 'MYSQL_IMAGE',
   image: images.mysql[0],

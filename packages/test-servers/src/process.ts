@@ -51,18 +51,17 @@ export async function startProcess(
     host,
     port,
     async pause() {
-      child.kill('SIGSTOP');
-      // Its threads stop one after another, on a busy machine some after their next answer.
-      while (!isStopped(child)) await delay(1);
+      // Its threads stop one after another, on a busy machine some after their next answer, or child.
+      for (signal(child, 'SIGSTOP'); !isStopped(child); signal(child, 'SIGSTOP')) await delay(1);
     },
     async resume() {
-      child.kill('SIGCONT');
+      signal(child, 'SIGCONT');
     },
     async kill() {
       if (hasEnded(child)) return;
       const exit = once(child, 'exit');
       child.ref();
-      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+      signal(child, 'SIGKILL');
       await exit;
     },
     async start() {
@@ -83,14 +82,42 @@ export async function startProcess(
 
 /** As far as the system tells: where there is no /proc, the signal has to be enough. */
 function isStopped({ pid }: ChildProcess): boolean {
-  const threads = `/proc/${pid}/task`;
-  if (!existsSync(threads)) return true;
-  return readdirSync(threads).every((thread) => {
+  const processes = pid === undefined ? [] : [pid, ...childrenOf(pid)];
+  return processes.flatMap(threadsOf).every((state) => /[TtZX]/.test(state));
+}
+
+/** The state of each thread of a process, as one letter. */
+function threadsOf(pid: number): string[] {
+  const folder = `/proc/${pid}/task`;
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder).flatMap((thread) => {
     try {
-      return /\) [TtZX] /.test(readFileSync(join(threads, thread, 'stat'), 'utf8'));
+      return /\) (.) /.exec(readFileSync(join(folder, thread, 'stat'), 'utf8'))?.[1] ?? [];
     } catch {
       // It has ended meanwhile.
-      return true;
+      return [];
     }
   });
+}
+
+/** To a server, what prepares it, and the processes that it serves its clients with: PostgreSQL's have groups of their own. */
+function signal({ pid }: ChildProcess, name: NodeJS.Signals): void {
+  if (pid === undefined) return;
+  for (const id of [-pid, ...childrenOf(pid)]) {
+    try {
+      process.kill(id, name);
+    } catch (error) {
+      // It has just ended.
+      if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+    }
+  }
+}
+
+function childrenOf(pid: number): number[] {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+  } catch {
+    // Not on Linux, or it has ended.
+    return [];
+  }
 }

@@ -17,6 +17,8 @@ export interface Setup {
 
 /** Everything that is particular to one kind of server. */
 export interface Recipe {
+  /** What people call it. */
+  readonly title: string;
   /** Environment variable that names a server which is already running. */
   readonly urlVariable: string;
   readonly protocols: readonly string[];

@@ -5,6 +5,7 @@ import { runnable } from './program.js';
 import type { Recipe } from './recipe.js';
 
 export const redis: Recipe = {
+  title: 'Redis',
   urlVariable: 'REDIS_URL',
   protocols: ['redis:', 'rediss:'],
   imageVariable: 'REDIS_IMAGE',

@@ -3,16 +3,10 @@ import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startContainer } from './container.js';
 import type { Instance } from './instance.js';
-import { mongo } from './mongo.js';
-import { mariadb, mysql } from './mysql.js';
 import { startProcess } from './process.js';
 import { reason } from './program.js';
 import { commandLine, type Recipe } from './recipe.js';
-import { redis } from './redis.js';
-
-const recipes = { mariadb, mongo, mysql, redis } satisfies Record<string, Recipe>;
-
-export type ServerName = keyof typeof recipes;
+import { isServerName, recipes, type ServerName, serverNames } from './recipes.js';
 
 const everyWay = ['url', 'container', 'binary', 'fetched'] as const;
 
@@ -243,10 +237,9 @@ async function answer(
   }
 }
 
-function recipeFor(name: ServerName): Recipe {
-  const known = Object.keys(recipes);
-  if (!known.includes(name)) throw new Error(`startServer: no server '${name}', only ${known.join(', ')}`);
-  return recipes[name];
+function recipeFor(name: string): Recipe {
+  if (isServerName(name)) return recipes[name];
+  throw new Error(`startServer: no server '${name}', only ${serverNames.join(', ')}`);
 }
 
 /** The ways that `SERVER_WAYS`, as in `container,binary`, leaves open. Unset or empty, every way is. */

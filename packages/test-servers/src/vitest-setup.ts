@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { type Server, type ServerName, ServerUnavailableError, startServer } from './server.js';
+import { isServerName, type ServerName, serverNames } from './recipes.js';
+import { type Server, ServerUnavailableError, startServer } from './server.js';
 import type { Shared } from './vitest.js';
 
 type Setup = (project: TestProject) => Promise<() => Promise<void>>;
@@ -28,18 +31,19 @@ export function sharing(...names: readonly ServerName[]): Setup {
   };
 }
 
-const everything = ['mariadb', 'mongo', 'mysql', 'redis'] as const;
+/** What the tests of one database alone need, where it is not the server of the same name. */
+const own: Readonly<Record<string, readonly ServerName[]>> = { mysql: ['mariadb', 'mysql'] };
 
-/** What the tests of one database alone need. */
-const own: Readonly<Record<string, readonly ServerName[]>> = {
-  mongo: ['mongo'],
-  mysql: ['mariadb', 'mysql'],
-  redis: ['redis'],
-};
+function neededBy({ name, config }: TestProject): readonly ServerName[] {
+  if (own[name] !== undefined) return own[name];
+  if (isServerName(name)) return [name];
+  const manifest = readFileSync(join(config.root, 'package.json'), 'utf8');
+  return manifest.includes('@session-stores/test-servers') ? serverNames : [];
+}
 
 /** Shares what the chosen projects need. */
 const setup: Setup = (project) => {
-  const names = project.vitest.projects.flatMap(({ name }) => own[name] ?? everything);
+  const names = project.vitest.projects.flatMap(neededBy);
   return sharing(...new Set(names))(project);
 };
 

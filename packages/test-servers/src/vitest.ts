@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, describe, inject, test } from 'vitest';
-import { type Server, type ServerName, ServerUnavailableError } from './server.js';
+import type { ServerName } from './recipes.js';
+import { type Server, ServerUnavailableError } from './server.js';
 
 /** The server that all tests of a run share. Keep to a prefix of your own, and do not hurt it. */
 export type SharedServer = Pick<Server, 'name' | 'url' | 'version' | 'how'>;

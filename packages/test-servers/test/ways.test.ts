@@ -59,7 +59,7 @@ describe('bad input', () => {
   test('an unknown server', async () => {
     // @ts-expect-error: what a JavaScript caller may write
     await expect(startServer('oracle')).rejects.toThrow(
-      "startServer: no server 'oracle', only mariadb, mongo, mysql, redis",
+      "startServer: no server 'oracle', only mariadb, mongo, mysql, postgres, redis",
     );
   });
 
