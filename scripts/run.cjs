@@ -1,7 +1,7 @@
 'use strict';
 
-// What `npm start` and `npm test` run. An old Node must be able to parse this file, to be told that it is too old: so the
-// syntax stays at ES2017, and nothing but package.json is loaded before the check.
+// What `npm start`, `npm test` and `npm run new-adapter` run. An old Node must be able to parse this file, to be told that it
+// is too old: so the syntax stays at ES2017, and nothing but package.json is loaded before the check.
 
 const { engines, packageManager } = require('../package.json');
 
@@ -122,13 +122,13 @@ async function fetchPnpm() {
   return fetched;
 }
 
-async function install() {
+async function install(lockfile) {
   if (!fs.existsSync(pnpmHome)) {
     await need(fetchPnpm(), `${packageManager} could not be fetched: is the npm registry within reach?`);
   }
   const pnpm = path.join(pnpmHome, 'node_modules', 'pnpm', 'bin', 'pnpm.cjs');
   await need(
-    run(process.execPath, [pnpm, 'install', '--frozen-lockfile']),
+    run(process.execPath, [pnpm, 'install', lockfile || '--frozen-lockfile']),
     'the dependencies could not be installed: pnpm says why above; the first time, the npm registry must be within reach.',
   );
 }
@@ -157,6 +157,13 @@ const commands = {
     if (checks && !interrupted)
       console.error('session-stores: a check failed; its output is above the tests.');
     return interrupted || checks || tests;
+  },
+
+  async 'new-adapter'() {
+    await install();
+    await need(run(process.execPath, ['scripts/new-adapter.mjs'].concat(process.argv.slice(3))));
+    await install('--no-frozen-lockfile');
+    return turbo('build', 'types', '--output-logs=errors-only');
   },
 };
 

@@ -1,0 +1,1 @@
+export { ExampleStore, type ExampleStoreOptions } from './example-store.js';
