@@ -1,6 +1,6 @@
 export type { Answer, Backend, Caller, Capabilities, StoredSession, WriteCondition } from './backend.js';
 export { BackendError, maskId, StoreError, type StoreErrorCode } from './errors.js';
-export { Once } from './once.js';
+export { forAll, Once } from './once.js';
 export {
   checkOptions,
   DEFAULT_TIMEOUT_MS,

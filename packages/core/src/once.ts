@@ -33,3 +33,14 @@ export class Once<T> {
     this.#attempt = undefined;
   }
 }
+
+/** For what is done once for several callers, each of whom waits as long as it can. */
+export function forAll(limitMs: number): Caller {
+  const end = performance.now() + limitMs;
+  return {
+    check: () => undefined,
+    progress: () => undefined,
+    timeLeft: () => Math.max(0, end - performance.now()),
+    wait: (ready) => ready,
+  };
+}

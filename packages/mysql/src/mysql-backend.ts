@@ -2,6 +2,7 @@ import {
   type Backend,
   BackendError,
   type Caller,
+  forAll,
   Once,
   type StoredSession,
   type WriteCondition,
@@ -168,17 +169,6 @@ export class MySQLBackend implements Backend {
       throw error;
     }
   }
-}
-
-/** For what is done once for several callers, each of whom waits as long as it can. */
-function forAll(limitMs: number): Caller {
-  const end = performance.now() + limitMs;
-  return {
-    check: () => undefined,
-    progress: () => undefined,
-    timeLeft: () => Math.max(0, end - performance.now()),
-    wait: (ready) => ready,
-  };
 }
 
 /** An empty text where the column has none, which is no session either. */

@@ -1,0 +1,43 @@
+import { testStore } from '@session-stores/conformance/vitest';
+import { Pool } from 'pg';
+import { afterAll } from 'vitest';
+import { PostgresStore, type PostgresStoreOptions } from '../src/index.js';
+import { lookAt, onPostgres, peerTable, uniqueTable } from './helpers.js';
+
+onPostgres('conformance', ({ url }) => {
+  const look = lookAt(url);
+
+  /** The suite's harness for a store that is made so, on a table that is made so first. */
+  const harness = (options: () => PostgresStoreOptions, make?: (table: string) => string) => async () => {
+    const table = uniqueTable();
+    if (make !== undefined) await look.query(make(table));
+    const connect = () => new PostgresStore({ ...options(), table, ttl: 100 });
+    return {
+      store: connect(),
+      connect,
+      grainMs: 1,
+      fallbackMs: 100_000,
+      cleanUp: (store: PostgresStore) => store.close(),
+      async deadline(sid: string) {
+        const sql = `SELECT extract(epoch FROM expire - clock_timestamp()) * 1000 AS ms FROM ${table} WHERE sid = $1`;
+        const [row] = await look.query(sql, [sid]);
+        return row && Number(row['ms']);
+      },
+    };
+  };
+
+  testStore(
+    'PostgresStore with a connection string',
+    harness(() => ({ connectionString: url, max: 3 })),
+  );
+
+  // Pools whose settings are none that the store would choose.
+  const settings = '-c default_transaction_isolation=serializable -c standard_conforming_strings=off';
+  const pool = new Pool({ connectionString: url, options: settings, max: 20 });
+  pool.on('connect', (client) => client.setTypeParser(25, () => 'no text'));
+  afterAll(() => pool.end());
+  testStore(
+    'PostgresStore with a pool, on the table of connect-pg-simple',
+    harness(() => ({ pool }), peerTable),
+  );
+});
