@@ -1,0 +1,1 @@
+export { SQLiteStore, type SQLiteStoreOptions } from './sqlite-store.js';
