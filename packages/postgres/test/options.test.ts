@@ -1,47 +1,26 @@
-import { sessionWith } from '@session-stores/test-kit';
-import { describe, expect, test } from 'vitest';
-import { PostgresStore, type PostgresStoreOptions } from '../src/index.js';
+import { sessionWith, testOptions } from '@session-stores/test-kit';
+import { expect, test } from 'vitest';
+import { PostgresStore } from '../src/index.js';
 import { lookAt, onPostgres, open, peerTable, poolOn, uniqueTable } from './helpers.js';
 
-describe('the options', () => {
-  const url = 'postgres://someone:hush-hush@localhost/sessions';
+const HERE = { host: 'localhost' };
 
-  test.each<[string, object, string]>([
-    ['nothing', {}, 'give either `pool`, or `connectionString` or connection options, got neither'],
-    ['both', { connectionString: url, pool: poolLike() }, 'got both'],
-    ['no pool', { pool: {} }, 'option `pool` must be a Pool of pg, got a value of type object'],
-    [
-      'no URL',
-      { connectionString: 'localhost' },
-      'option `connectionString` must be a postgres:// URL, got a string',
-    ],
-    ['a port that is none', { port: 0 }, 'option `port` must be a port number, got 0'],
-    ['a long name', { host: 'h', table: 'x'.repeat(64) }, 'option `table` must be a name of up to 63 bytes'],
-    [
-      'an empty schema',
-      { host: 'h', schema: '' },
-      "option `schema` must be a name of up to 63 bytes, got ''",
-    ],
-    [
-      'a flag that is none',
-      { host: 'h', createTable: 1 },
-      'option `createTable` must be true or false, got 1',
-    ],
-    ["the peer's conString", { conString: url }, 'unknown option `conString`: use `connectionString`'],
-    ["the peer's tableName", { tableName: 't' }, 'unknown option `tableName`: use `table`'],
-    ["the peer's createTableIfMissing", { createTableIfMissing: true }, 'use `createTable`'],
-    ["the peer's pruneSessionInterval", { pruneSessionInterval: 60 }, 'use `sweepInterval`, in seconds'],
-  ])('refuse %s', (_, options, problem) => {
-    const make = () => new PostgresStore(options as PostgresStoreOptions);
-    expect(make).toThrow(`PostgresStore: ${problem.startsWith('got') ? 'give' : ''}`);
-    expect(make).toThrow(problem);
-    expect(make).not.toThrow('hush');
-  });
-});
-
-function poolLike() {
-  return { connect() {}, query() {} };
-}
+testOptions(PostgresStore, [
+  ['nothing', {}, 'give either `pool`, or `connectionString` or connection options, got neither'],
+  ['both', { ...HERE, pool: { connect() {}, query() {} } }, 'connection options, got both'],
+  ['no pool', { pool: {} }, 'option `pool` must be a Pool of pg, got a value of type object'],
+  ['another URL', { connectionString: 'mysql://u:hunter2@h' }, 'must be a postgres:// URL, got a string'],
+  ['an unknown name', { ...HERE, hots: 'a' }, 'unknown option `hots`: there are `application_name`, '],
+  ['a port that is none', { port: 0 }, 'option `port` must be a port number, got 0'],
+  ['a password that is none', { ...HERE, password: ['hunter2'] }, 'option `password` must be a string'],
+  ['a long name', { ...HERE, table: 'x'.repeat(64) }, 'option `table` must be a name of up to 63 bytes'],
+  ['an empty schema', { ...HERE, schema: '' }, "option `schema` must be a name of up to 63 bytes, got ''"],
+  ['a wrong flag', { ...HERE, createTable: 1 }, 'option `createTable` must be true or false, got 1'],
+  ["the peer's conString", { conString: 'a' }, 'unknown option `conString`: use `connectionString`'],
+  ["the peer's tableName", { tableName: 't' }, 'unknown option `tableName`: use `table`'],
+  ["the peer's createTableIfMissing", { createTableIfMissing: true }, 'use `createTable`'],
+  ["the peer's pruneSessionInterval", { pruneSessionInterval: 60 }, 'use `sweepInterval`, in seconds'],
+]);
 
 onPostgres('the table', ({ url }) => {
   const look = lookAt(url);

@@ -1,28 +1,27 @@
 import { writeFileSync } from 'node:fs';
-import { failure, sessionWith } from '@session-stores/test-kit';
+import { failure, sessionWith, testOptions, testTwoStores } from '@session-stores/test-kit';
 import { describe, expect, test } from 'vitest';
-import { SQLiteStore, type SQLiteStoreOptions } from '../src/index.js';
+import { SQLiteStore } from '../src/index.js';
 import { connect, open, uniqueFile } from './helpers.js';
 
-describe('the options', () => {
-  test.each<[string, object, string]>([
-    ['nothing', {}, 'give a `file`'],
-    [
-      'no file',
-      { file: '' },
-      'option `file` must be the path of a file; for sessions in memory there is MemoryStore',
-    ],
-    ['memory', { file: ':memory:' }, "MemoryStore, got ':memory:'"],
-    ['a URL', { file: 'file:x.db' }, "MemoryStore, got 'file:x.db'"],
-    [
-      "SQLite's own table",
-      { file: 'x', table: 'sqlite_master' },
-      "must be a table name, got 'sqlite_master'",
-    ],
-    ['no interval', { file: 'x', sweepInterval: 0 }, 'option `sweepInterval` must be'],
-    ["the peer's client", { client: {} }, 'unknown option `client`'],
-  ])('refuse %s', (_, options, problem) => {
-    expect(() => new SQLiteStore(options as SQLiteStoreOptions)).toThrow(problem);
+testOptions(SQLiteStore, [
+  ['nothing', {}, 'give a `file`'],
+  [
+    'no file',
+    { file: '' },
+    'option `file` must be the path of a file; for sessions in memory there is MemoryStore',
+  ],
+  ['memory', { file: ':memory:' }, "MemoryStore, got ':memory:'"],
+  ['a URL', { file: 'file:x.db' }, "MemoryStore, got 'file:x.db'"],
+  ["SQLite's own table", { file: 'x', table: 'sqlite_master' }, "must be a table name, got 'sqlite_master'"],
+  ['a wrong interval', { file: 'x', sweepInterval: 0 }, 'option `sweepInterval` must be a number of seconds'],
+  ["the peer's client", { client: {} }, 'unknown option `client`'],
+]);
+
+describe('two stores on one file', () => {
+  testTwoStores(() => {
+    const file = uniqueFile();
+    return (options) => open({ file, ...options });
   });
 });
 

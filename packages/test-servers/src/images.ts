@@ -6,6 +6,7 @@ export const images = {
   redis: ['redis:7.4-alpine', 'redis:6.2-alpine', 'redis:8.2-alpine', 'valkey/valkey:8.1-alpine'],
   mariadb: ['mariadb:11.8', 'mariadb:10.6', 'mariadb:10.11'],
   mysql: ['mysql:8.4', 'mysql:5.7', 'mysql:9.4'],
+  postgres: ['postgres:17', 'postgres:13', 'postgres:14', 'postgres:15', 'postgres:16', 'postgres:18'],
   mongo: ['mongo:8.0', 'mongo:7.0', 'mongo:6.0', 'mongo:5.0'],
 } as const;
 
@@ -14,6 +15,7 @@ const projects: Record<keyof typeof images, string> = {
   redis: 'redis',
   mariadb: 'mysql',
   mysql: 'mysql',
+  postgres: 'postgres',
   mongo: 'mongo',
 };
 

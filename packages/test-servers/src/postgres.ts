@@ -2,6 +2,7 @@ import { readdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { fromDebian } from './debian.js';
+import { images } from './images.js';
 import { type Program, runnable } from './program.js';
 import type { Recipe } from './recipe.js';
 
@@ -12,7 +13,7 @@ export const postgres: Recipe = {
   urlVariable: 'POSTGRES_URL',
   protocols: ['postgres:', 'postgresql:'],
   imageVariable: 'POSTGRES_IMAGE',
-  image: 'postgres:17',
+  image: images.postgres[0],
   containerPort: 5432,
   command: 'postgres',
 
