@@ -53,6 +53,12 @@ export const postgres: Recipe = {
       echo 'CREATE DATABASE sessions' | $as "$bin/postgres" --single -D "$data.new" postgres
       mv "$data.new" "$data"
     fi
+    # One that was killed leaves a lock that names it, which counts until its parent has buried it, or for whoever got its number.
+    locked() { [ "$(readlink "/proc/$(head -n 1 "$data/postmaster.pid")/cwd")" = "$(readlink -f "$data")" ]; }
+    if [ -f "$data/postmaster.pid" ]; then
+      for attempt in 1 2 3 4 5 6 7 8 9 10; do locked || break; sleep 0.2; done
+      locked || rm -f "$data/postmaster.pid"
+    fi
     [ -z "$as" ] || exec $as "$0" "$@"`,
 
   url: (host, port) => `postgres://postgres@${host}:${port}/sessions`,

@@ -37,8 +37,8 @@ export async function startProcess(
     });
     closeSync(output);
     await once(started, 'spawn');
-    // Its group, because preparing takes processes of its own.
-    keeper.last(`kill -KILL -${started.pid}`);
+    // As `signal` does.
+    keeper.last(`kill -KILL -${started.pid} $(cat /proc/${started.pid}/task/${started.pid}/children)`);
     // The system may give the process id to somebody else now.
     started.once('exit', () => keeper.last(':'));
     started.unref();
