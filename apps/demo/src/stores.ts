@@ -1,8 +1,12 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { SessionStore } from '@session-stores/core';
 import { MemoryStore } from '@session-stores/memory';
 import { MongoStore } from '@session-stores/mongo';
 import { MySQLStore } from '@session-stores/mysql';
+import { PostgresStore } from '@session-stores/postgres';
 import { RedisStore } from '@session-stores/redis';
+import { SQLiteStore } from '@session-stores/sqlite';
 import type { ServerName } from '@session-stores/test-servers';
 import { ConfigError } from './config-error.js';
 
@@ -16,7 +20,9 @@ interface StoreKind {
     /** The environment variable that says where the server is. */
     readonly urlVariable: string;
   };
-  open(url: string): SessionStore;
+  /** Its sessions are in a file, which outlives the demo. */
+  readonly inFile?: true;
+  open(urlOrFile: string): SessionStore;
 }
 
 /** Every store that the demo runs on. A new one is one entry. */
@@ -46,6 +52,19 @@ const table = {
     server: { name: 'mongo', urlVariable: 'MONGO_URL' },
     open: (url) => new MongoStore({ url, collectionName: 'session-stores-demo' }),
   },
+  postgres: {
+    label: 'PostgreSQL',
+    about:
+      'Sessions live in a table of PostgreSQL: restart the demo, or run several of them, and you stay logged in.',
+    server: { name: 'postgres', urlVariable: 'POSTGRES_URL' },
+    open: (connectionString) => new PostgresStore({ connectionString, table: 'session_stores_demo' }),
+  },
+  sqlite: {
+    label: 'SQLite',
+    about: 'Sessions live in a file: no server, and you stay logged in when the demo starts again.',
+    inFile: true,
+    open: (file) => new SQLiteStore({ file }),
+  },
 } as const satisfies Record<string, StoreKind>;
 
 export type StoreName = keyof typeof table;
@@ -72,7 +91,7 @@ export interface OpenStore {
  * Opens a store on the server that the environment names, else on a real one that is started for it.
  *
  * @throws {ConfigError}
- * @param folder Where the data of a server that is started here outlives it. No two processes may use one at a time.
+ * @param folder Where a file, or the data of a server that is started here, outlives it. No two processes may use one at a time.
  */
 export async function openStore(
   name: StoreName,
@@ -80,7 +99,12 @@ export async function openStore(
   folder: string,
   log: (message: string) => void,
 ): Promise<OpenStore> {
-  const { label, server: wanted, open } = stores[name];
+  const { label, server: wanted, inFile, open } = stores[name];
+  if (inFile) {
+    const file = join(folder, 'sessions.db');
+    await mkdir(folder, { recursive: true });
+    return opened(() => open(file), `in ${file}`);
+  }
   if (wanted === undefined) return opened(() => open(''), 'inside the demo’s own process');
 
   const { urlVariable } = wanted;

@@ -1,4 +1,7 @@
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { SessionStore } from '@session-stores/core';
 import { startServer } from '@session-stores/test-servers';
 import { describeOnServer } from '@session-stores/test-servers/vitest';
@@ -18,12 +21,19 @@ export function describeEachStore(
       onTestFinished(() => store.close());
       return store;
     };
-    if (server === undefined) describe(`${title} on ${label}`, () => tests(name, opener('')));
+    if (server === undefined) describe(`${title} on ${label}`, () => tests(name, () => opener(newFile())()));
     else {
       const start = () => startServer(server.name, { private: true });
       describeOnServer(start, `${title} on ${label}`, ({ url }) => tests(name, opener(url)));
     }
   }
+}
+
+/** For a store that keeps its sessions in a file; others do not look at it. */
+function newFile(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'session-stores-demo-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return join(folder, 'sessions.db');
 }
 
 /** Serves the demo until the test ends; returns its address. */

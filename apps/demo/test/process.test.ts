@@ -76,7 +76,7 @@ describe('the demo as a process', () => {
   test.each([
     [
       { SESSION_STORE: 'floppy' },
-      'SESSION_STORE is "floppy"; it has to be one of: memory, redis, mysql, mongo.',
+      'SESSION_STORE is "floppy"; it has to be one of: memory, redis, mysql, mongo, postgres, sqlite.',
     ],
     [{ PORT: 'http' }, 'PORT is "http"; it has to be a whole number from 0 to 65535.'],
     [{ PORT: '65536' }, 'PORT is "65536"; it has to be a whole number from 0 to 65535.'],
@@ -193,3 +193,14 @@ for (const name of storeNames) {
     },
   );
 }
+
+test('the demo on SQLite knows its visitors, even after a crash', async () => {
+  const first = new Demo({ PORT: '0', SESSION_STORE: 'sqlite' });
+  const visitor = new Visitor(await first.address());
+  await visitor.login();
+  await first.end('SIGKILL');
+  const second = new Demo({ PORT: new URL(visitor.base).port, SESSION_STORE: 'sqlite' });
+  await second.address();
+  expect(await visitor.session()).toMatchObject({ store: 'sqlite', user: 'alice' });
+  expect(await second.end('SIGTERM')).toBe(0);
+});
