@@ -17,6 +17,7 @@ test('the code in the docs compiles', { timeout: 120_000 }, async () => {
 /** How the blocks that are no TypeScript are known to be right. */
 const languages: Record<string, string> = {
   js: 'scripts/test/migrating.test.ts',
+  lua: 'packages/redis/test/backend.test.ts',
   sh: 'scripts/test/docs.test.ts',
   sql: 'scripts/test/docs.test.ts',
 };
@@ -26,8 +27,14 @@ const commands: Record<string, string> = {
   'npm start': 'scripts/test/fresh-copy.test.ts',
   'SESSION_STORE=redis npm start': 'scripts/test/fresh-copy.test.ts',
   'SESSION_STORE=redis REDIS_URL=redis://localhost:6379 npm start': 'apps/demo/test/process.test.ts',
-  'SESSION_STORE=memory|redis|mysql|mongo npm start': 'apps/demo/test/process.test.ts',
+  'SESSION_STORE=memory|redis|mysql|mongo|postgres|sqlite npm start': 'apps/demo/test/process.test.ts',
   'npm test': '.ci/run',
+  'npm run new-adapter novel': 'scripts/test/new-adapter.test.ts',
+  'npm run new-adapter novel -- --class NoVel': 'scripts/test/new-adapter.test.ts',
+  'npm run new-adapter novel -- --server': 'scripts/test/new-adapter.test.ts',
+  'npx vitest run --project novel': 'scripts/test/new-adapter.test.ts',
+  'npx vitest run --project novel conformance -t CONTRACT': 'scripts/test/new-adapter.test.ts',
+  'node packages/test-servers/dist/cli.js novel': 'packages/test-servers/src/cli.ts',
   'npm run races -- --store redis': 'apps/races/test/main.test.ts',
   'npx vitest run --project redis': 'packages/redis/package.json',
   'npx vitest run --project repo crash': 'scripts/test/crash.test.ts',
@@ -90,7 +97,8 @@ for (const name of ['mariadb', 'mysql'] as const) {
       await new MySQLStore({ pool }).length();
       const ours = await made();
       await pool.query('DROP TABLE sessions');
-      await pool.query(blocks.find(({ language }) => language === 'sql')?.code ?? '');
+      const block = blocksOf('packages/mysql/README.md').find(({ language }) => language === 'sql');
+      await pool.query(block?.code ?? '');
       expect(await made()).toEqual(ours);
     });
   });

@@ -28,7 +28,7 @@ function statements(table: string) {
   const deadline = (seconds: string) =>
     `coalesce(strftime(${ISO}, 'now', ${seconds} || ' seconds'), ${LAST})`;
   const live = `expire > strftime(${ISO}, 'now')`;
-  const ttl = `1000 * (unixepoch(expire, 'subsec') - unixepoch('subsec'))`;
+  const ttl = `round(1000 * (unixepoch(expire, 'subsec') - unixepoch('subsec')))`;
   const overwrite = `UPDATE ${name} SET sess = ?2, expire = ${deadline('?3')} WHERE sid = ?1 AND ${live}`;
   const some = (condition: string) => `sid IN (SELECT sid FROM ${name} WHERE ${condition} LIMIT ${PAGE})`;
   return {

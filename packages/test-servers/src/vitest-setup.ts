@@ -32,7 +32,10 @@ export function sharing(...names: readonly ServerName[]): Setup {
 }
 
 /** What the tests of one database alone need, where it is not the server of the same name. */
-const own: Readonly<Record<string, readonly ServerName[]>> = { mysql: ['mariadb', 'mysql'], repo: [] };
+const own: Readonly<Record<string, readonly ServerName[]>> = {
+  mysql: ['mariadb', 'mysql'],
+  repo: serverNames,
+};
 
 function neededBy({ name, config }: TestProject): readonly ServerName[] {
   if (own[name] !== undefined) return own[name];

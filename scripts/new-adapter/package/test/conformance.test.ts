@@ -8,17 +8,17 @@ onExample('conformance', ({ url }) => {
     'ExampleStore',
     () => {
       // Requirements run side by side, each on data of its own.
-      const prefix = `${randomUUID()}:`;
-      const connect = () => new ExampleStore({ url, prefix, ttl: 100 });
+      const options = { url, prefix: `${randomUUID()}:`, ttl: 100, timeoutMs: 30_000 };
+      const connect = () => new ExampleStore(options);
       return {
         store: connect(),
         connect,
-        grainMs: 1,
+        elsewhere: { module: new URL('fixtures/elsewhere.mjs', import.meta.url).href, options },
         fallbackMs: 100_000,
         cleanUp: (store: ExampleStore) => store.close(),
       };
     },
-    // These read a session's deadline from the server: give the harness a `deadline`, and take them off.
-    { unsupported: ['TTL-009', 'TTL-023', 'TTL-024'] },
+    // These look at the server: give the harness a `deadline` and, where there is a limit, `maxBytes`, and take them off.
+    { unsupported: ['TTL-009', 'TTL-023', 'TTL-024', 'DATA-025', 'DATA-026'] },
   );
 });
