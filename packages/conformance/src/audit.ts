@@ -1,81 +1,146 @@
-import { AssertionError } from 'node:assert/strict';
-import { Context } from './context.js';
+import { enter } from './contain.js';
+import { overhear, settled } from './escapes.js';
 import type { AnyStore, Harness } from './harness.js';
-import { Inconclusive, type Requirement, Unsupported } from './requirement.js';
+import { judge, LIMIT_MS, type Result, unmet } from './judge.js';
+import { type Level, levels, type Requirement } from './requirement.js';
 import { requirements } from './requirements/index.js';
 
-/**
- * - `pass`, `fail`: the store does, or does not, what is required.
- * - `unsupported`: the store lacks an optional method, or the harness the means to look.
- * - `inconclusive`: the machine was too slow for what was to be observed.
- * - `error`: the harness or the suite broke; the store was not judged.
- */
-export type Status = 'pass' | 'fail' | 'unsupported' | 'inconclusive' | 'error';
-
-export interface Result {
-  readonly id: string;
-  readonly status: Status;
-  /** What was expected and seen, or why nothing was; empty for a pass. */
-  readonly evidence: string;
-  /** How long it took, in milliseconds. */
-  readonly ms: number;
+export interface Selection {
+  /** Just these requirements, by their ids. Default: all. */
+  readonly only?: readonly string[];
+  /** `MUST` leaves out what SHOULD and MAY be, `SHOULD` what MAY be. Default `MAY`: nothing is left out. */
+  readonly level?: Level;
 }
 
-/** Factors for the time that is observed. A wider window is opened only when a narrower one was missed. */
-const PATIENCE = [1, 4, 16, 64] as const;
-
-/** Judges one store by one requirement. Never rejects. */
-export async function judge<S extends AnyStore>(
-  requirement: Requirement,
-  harness: Harness<S>,
-): Promise<Result> {
-  const start = performance.now();
-  let verdict: Pick<Result, 'status' | 'evidence'> = { status: 'pass', evidence: '' };
-  for (const patience of PATIENCE) {
-    verdict = await attempt(requirement, harness, patience);
-    if (verdict.status !== 'inconclusive') break;
-  }
-  return { id: requirement.id, ...verdict, ms: performance.now() - start };
+export interface AuditOptions extends Selection {
+  /** Called with each result as soon as it is known. */
+  readonly onResult?: (result: Result) => void;
+  /** How many requirements may run side by side; most of them wait for something. Default 16. */
+  readonly abreast?: number;
+  /** How long each may take, in milliseconds; what is not done then has failed. Default 300000. */
+  readonly limitMs?: number;
 }
 
-async function attempt(
-  requirement: Requirement,
-  harness: Harness,
-  patience: number,
-): Promise<Pick<Result, 'status' | 'evidence'>> {
-  try {
-    const context = new Context(await harness(), async () => harness(), patience);
-    try {
-      await requirement.run(context);
-    } finally {
-      await context.end();
-    }
-    return { status: 'pass', evidence: '' };
-  } catch (error) {
-    if (error instanceof AssertionError) return { status: 'fail', evidence: error.message };
-    if (error instanceof Unsupported) return { status: 'unsupported', evidence: error.message };
-    if (error instanceof Inconclusive) return { status: 'inconclusive', evidence: error.message };
-    return {
-      status: 'error',
-      evidence: error instanceof Error ? (error.stack ?? error.message) : String(error),
-    };
-  }
+/** How requirements are judged: those that are not `alone` so many at a time, and each within this time. */
+export type Pace = Required<Pick<AuditOptions, 'abreast' | 'limitMs'>>;
+
+/** What came of requirements that were judged in one process, besides their results. */
+export interface Stay {
+  /** Those during which something went wrong that may be another one's doing, and what it was. They have no result. */
+  readonly suspects: ReadonlyMap<string, string>;
+  /** Those that were not begun when the process ended. */
+  readonly left: readonly Requirement[];
 }
+
+/** Judges requirements in one process. */
+type Room = (chosen: readonly Requirement[], onResult: (result: Result) => void) => Promise<Stay>;
 
 /**
- * Judges one store by every requirement. The results are in the order of the requirements.
+ * The requirement with this id.
  *
- * @param abreast How many requirements may run side by side. Most of them wait for something.
+ * @throws {TypeError} when there is none.
  */
-export async function audit<S extends AnyStore>(harness: Harness<S>, abreast = 16): Promise<Result[]> {
+export function requirementOf(id: string): Requirement {
+  const found = requirements.find((requirement) => requirement.id === id);
+  if (!found) throw new TypeError(`there is no requirement ${id}`);
+  return found;
+}
+
+/** @throws {TypeError} for an id that no requirement has, and for a level that is none. */
+export function select({ only, level = 'MAY' }: Selection): readonly Requirement[] {
+  if (!levels.includes(level))
+    throw new TypeError(`level has to be one of ${levels.join(', ')}, not ${level}`);
+  const ids = only && new Set(only.map((id) => requirementOf(id).id));
+  const reach = levels.slice(0, levels.indexOf(level) + 1);
+  return requirements.filter((each) => reach.includes(each.level) && (ids?.has(each.id) ?? true));
+}
+
+/**
+ * Judges one store by the requirements. The results are in the order of the requirements.
+ *
+ * Where the harness is the URL of a module that has it as its default export, the store lives in a process of its own:
+ * whatever it does, the audit comes to its end, and says which requirement made the store hang, exit or block the event loop.
+ * A function is called in this process; then what blocks or ends it ends the audit too.
+ *
+ * @throws {TypeError} for an option that is wrong.
+ * @throws {Error} when the module cannot be loaded.
+ */
+export async function audit<S extends AnyStore>(
+  harness: Harness<S> | URL,
+  options: AuditOptions = {},
+): Promise<Result[]> {
+  const { onResult = () => {}, abreast = 16, limitMs = LIMIT_MS } = options;
+  for (const [name, value] of Object.entries({ abreast, limitMs })) {
+    if (!(value >= 1)) throw new TypeError(`${name} has to be a number from 1 up, not ${value}`);
+  }
+  const chosen = select(options);
+  const pace = { abreast, limitMs };
+  const room: Room =
+    harness instanceof URL
+      ? (some, done) => enter(harness, some, pace, done)
+      : (some, done) => stayHere(harness, some, pace, done);
+
   const results = new Map<string, Result>();
-  const work = async (queue: Iterator<Requirement>) => {
-    for (let next = queue.next(); !next.done; next = queue.next()) {
-      results.set(next.value.id, await judge(next.value, harness));
+  await judgeIn(room, chosen, (result) => {
+    results.set(result.id, result);
+    onResult(result);
+  });
+  return chosen.flatMap(({ id }) => results.get(id) ?? []);
+}
+
+/** Judges side by side what goes well, and by itself what was under way when something went wrong. */
+async function judgeIn(room: Room, chosen: readonly Requirement[], onResult: (result: Result) => void) {
+  for (let left = chosen; left.length > 0; ) {
+    const stay = await room(left, onResult);
+    left = stay.left;
+
+    const byThemselves: Result[] = [];
+    for (const id of stay.suspects.keys()) {
+      const requirement = requirementOf(id);
+      const start = performance.now();
+      const { suspects } = await room([requirement], (result) => byThemselves.push(result));
+      const evidence = suspects.get(id);
+      const ms = Math.round(performance.now() - start);
+      if (evidence !== undefined) onResult({ id, status: unmet(requirement), evidence, ms });
+    }
+    const isFound = byThemselves.length < stay.suspects.size;
+    for (const result of byThemselves) {
+      const evidence = `only beside others: ${stay.suspects.get(result.id)}`;
+      const isOpen = result.status === 'pass' && !isFound;
+      onResult(isOpen ? { ...result, status: 'inconclusive', evidence } : result);
+    }
+  }
+}
+
+/** Judges in this process. Errors that escape to it are heard of, and make suspects of all that run at the time. */
+export async function stayHere(
+  harness: Harness,
+  chosen: readonly Requirement[],
+  { abreast, limitMs }: Pace,
+  onResult: (result: Result) => void,
+  onStart: (id: string) => void = () => {},
+): Promise<Stay> {
+  const running = new Set<string>();
+  const suspects = new Map<string, string>();
+  const work = async (queue: Iterable<Requirement>) => {
+    for (const requirement of queue) {
+      const { id } = requirement;
+      running.add(id);
+      onStart(id);
+      const result = await judge(requirement, harness, limitMs);
+      await settled();
+      running.delete(id);
+      if (!suspects.has(id)) onResult(result);
     }
   };
-  const together = requirements.filter(({ alone }) => !alone).values();
-  await Promise.all(Array.from({ length: abreast }, () => work(together)));
-  await work(requirements.filter(({ alone }) => alone).values());
-  return requirements.flatMap(({ id }) => results.get(id) ?? []);
+  const heard = (error: unknown) => {
+    const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    for (const id of running) suspects.set(id, `an error escaped to the process: ${what}`);
+  };
+  await overhear(heard, async () => {
+    await work(chosen.filter(({ alone }) => alone));
+    const together = chosen.filter(({ alone }) => !alone).values();
+    await Promise.all(Array.from({ length: abreast }, () => work(together)));
+  });
+  return { suspects, left: [] };
 }

@@ -1,3 +1,5 @@
+import { show } from './calls.js';
+
 /** A value, or a promise of it. */
 export type Answer<T> = T | Promise<T>;
 
@@ -69,6 +71,23 @@ export interface Subject<S extends AnyStore = AnyStore> {
 
 /**
  * Makes a store for one requirement: empty, and on data of its own (a fresh prefix, table or directory), because
- * requirements run side by side and must not see each other. The least is `() => ({ store: new MyStore() })`.
+ * requirements run side by side and must not see each other. The least is `() => new MyStore()`; a `Subject` lets more be judged.
  */
-export type Harness<S extends AnyStore = AnyStore> = () => Answer<Subject<S>>;
+export type Harness<S extends AnyStore = AnyStore> = () => Answer<S | Subject<S>>;
+
+/**
+ * What a harness made, as a subject.
+ *
+ * @throws {TypeError} when it is neither a store nor a subject.
+ */
+export function subjectOf<S extends AnyStore>(made: S | Subject<S>): Subject<S> {
+  if (typeof made !== 'object' || made === null) {
+    throw new TypeError(`the harness has to return a store, or { store, … }, and returned ${show(made)}`);
+  }
+  return isSubject(made) ? made : { store: made };
+}
+
+/** A store may keep something of its own under that name. */
+function isSubject<S extends AnyStore>(made: S | Subject<S>): made is Subject<S> {
+  return 'store' in made && !('get' in made);
+}

@@ -1,5 +1,5 @@
 export type { App, Browser, Routes, SessionOptions } from './app.js';
-export { audit, judge, type Result, type Status } from './audit.js';
+export { type AuditOptions, audit, type Selection } from './audit.js';
 export type {
   Calls,
   LiveRequest,
@@ -9,8 +9,13 @@ export type {
   SessionCookie,
   SessionData,
 } from './calls.js';
+export { type About, type Product, UnfitHarness } from './contain.js';
 export type { Context } from './context.js';
 export type { Answer, AnyStore, Callback, Capabilities, Elsewhere, Harness, Subject } from './harness.js';
+export { judge, type Result, type Status } from './judge.js';
+export { type Report, reportOf } from './report.js';
+export { junitOf } from './report-junit.js';
+export { markdownOf } from './report-markdown.js';
 export {
   type Group,
   groups,

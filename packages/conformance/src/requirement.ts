@@ -19,7 +19,8 @@ export type Group = (typeof groups)[number];
  * is recommended or leaving it out loses somebody's session or data, MAY where it is a convenience. A store may lack
  * an optional method (the answer is `unsupported`); a method that is there has to work.
  */
-export type Level = 'MUST' | 'SHOULD' | 'MAY';
+export type Level = (typeof levels)[number];
+export const levels = ['MUST', 'SHOULD', 'MAY'] as const;
 
 export interface Requirement {
   /** `GROUP-NNN`. Permanent: a number is never given to another meaning, and not used again when it is retired. */

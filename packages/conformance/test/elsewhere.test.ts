@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import session from 'express-session';
 import { expect, onTestFinished, test } from 'vitest';
-import { judge } from '../src/audit.js';
 import type { Elsewhere } from '../src/harness.js';
+import { judge } from '../src/judge.js';
 import { requirements } from '../src/requirements/index.js';
 
 const url = (path: string) => new URL(path, import.meta.url).href;

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import session, { type SessionData } from 'express-session';
-import type { Capabilities, Harness, Subject } from '../src/harness.js';
+import type { Capabilities, Subject } from '../src/harness.js';
 import { Merge, type Saved, sameSession } from './reference-merge.js';
 
 type Callback<T = void> = (error?: unknown, value?: T) => void;
@@ -204,7 +204,7 @@ export class ReferenceStore extends session.Store {
 }
 
 /** Stores of a class, each with a prefix of its own on one server that all of them share. */
-export function harnessOf(Store: typeof ReferenceStore): Harness<ReferenceStore> {
+export function harnessOf(Store: typeof ReferenceStore): () => Subject<ReferenceStore> {
   const server = new Server();
   let count = 0;
   return () => {

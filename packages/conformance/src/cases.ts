@@ -1,0 +1,57 @@
+import type { AnyStore, Harness } from './harness.js';
+import { judge } from './judge.js';
+import type { Group } from './requirement.js';
+import { requirements } from './requirements/index.js';
+
+/** Lists are exact: an id that is listed and passes is a failure, like one that fails and is not listed. */
+export interface Expectations {
+  /** Requirements that this store is known not to meet, of whatever level. */
+  readonly knownFailures?: readonly string[];
+  /** Requirements that cannot be judged, because the store has no such method or the harness no means to look. */
+  readonly unsupported?: readonly string[];
+}
+
+/** One requirement as a test. */
+export interface Case {
+  readonly group: Group;
+  readonly label: string;
+  /** Whether it must not run beside others. */
+  readonly alone: boolean;
+  /** Rejects when the store is not as expected. It ends by itself: a runner needs no time limit. */
+  run(): Promise<void>;
+}
+
+/**
+ * Every requirement as a test of this store.
+ *
+ * @throws {TypeError} for an id in the lists that no requirement has, or that is in both.
+ */
+export function casesOf<S extends AnyStore>(
+  harness: Harness<S>,
+  { knownFailures = [], unsupported = [] }: Expectations,
+): readonly Case[] {
+  for (const id of [...knownFailures, ...unsupported]) {
+    if (!requirements.some((requirement) => requirement.id === id)) {
+      throw new TypeError(`testStore: there is no requirement ${id}`);
+    }
+    if (knownFailures.includes(id) && unsupported.includes(id)) {
+      throw new TypeError(`testStore: ${id} is listed both as a known failure and as unsupported`);
+    }
+  }
+  return requirements.map((requirement) => {
+    const { id, group, level, title, why, source, alone = false } = requirement;
+    const want = knownFailures.includes(id) ? 'fail' : unsupported.includes(id) ? 'unsupported' : 'pass';
+    return {
+      group,
+      label: `${id} ${level} ${title}${want === 'pass' ? '' : ` [known: ${want}]`}`,
+      alone,
+      run: async () => {
+        const { status, evidence } = await judge(requirement, harness);
+        if ((status === 'warn' ? 'fail' : status) === want) return;
+        throw new Error(
+          `${id}: ${status}, expected ${want}${evidence && `\n${evidence}`}\nWhy it matters: ${why}\n“${source.quote}” ${source.url}`,
+        );
+      },
+    };
+  });
+}
