@@ -5,10 +5,15 @@ import { expect, test } from 'vitest';
 import { requirements } from '../src/requirements/index.js';
 import { testStore } from '../src/vitest.js';
 import { harnessOf, ReferenceStore } from './reference-store.js';
+import { page } from './requirements-page.js';
 
 test('ids, levels and titles stay what they are', async () => {
   const lines = requirements.map(({ id, level, title }) => `${id} ${level} ${title}\n`);
   await expect(lines.join('')).toMatchFileSnapshot('requirements.txt');
+});
+
+test('docs/requirements.md says what they are', async () => {
+  await expect(page).toMatchFileSnapshot('../../../docs/requirements.md');
 });
 
 test('each id is its group and three digits, once', () => {
