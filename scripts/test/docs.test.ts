@@ -20,6 +20,7 @@ const languages: Record<string, string> = {
   lua: 'packages/redis/test/backend.test.ts',
   sh: 'scripts/test/docs.test.ts',
   sql: 'scripts/test/docs.test.ts',
+  text: 'packages/conformance/test/readme.test.ts',
 };
 
 /** The commands that the docs tell, and what runs them. */
@@ -36,6 +37,17 @@ const commands: Record<string, string> = {
   'npx vitest run --project novel conformance -t CONTRACT': 'scripts/test/new-adapter.test.ts',
   'node packages/test-servers/dist/cli.js novel': 'packages/test-servers/src/cli.ts',
   'npm run races -- --store redis': 'apps/races/test/main.test.ts',
+  'npm run races -- --store ours --rounds 1000 --skew 300': 'apps/races/test/races.test.ts',
+  "npm run races -- --store peers --rounds 1000 --scenario 'logout while a slow request changes the session'":
+    'apps/races/test/races.test.ts',
+  'npm run races -- --cost': 'apps/races/test/cost.test.ts',
+  'npm install --save-dev @session-stores/conformance express-session': 'scripts/test/packages.test.ts',
+  'npx @session-stores/conformance harness.js': 'packages/conformance/test/readme.test.ts',
+  'npx @session-stores/conformance harness.js --only CALLBACK-010':
+    'packages/conformance/test/readme.test.ts',
+  'pnpm --filter @session-stores/conformance requirements-page':
+    'packages/conformance/test/requirements.test.ts',
+  'pnpm --filter @session-stores/conformance kill-table': 'packages/conformance/test/mutants.test.ts',
   'npx vitest run --project redis': 'packages/redis/package.json',
   'npx vitest run --project repo crash': 'scripts/test/crash.test.ts',
   'npx tsc -b': 'scripts/test/fresh-copy.test.ts',
