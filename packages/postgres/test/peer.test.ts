@@ -1,5 +1,5 @@
 import { promisify } from 'node:util';
-import { serve, sessionWith } from '@session-stores/test-kit';
+import { expectToStayLoggedIn, sessionWith } from '@session-stores/test-kit';
 import connectPgSimple from 'connect-pg-simple';
 import session, { type SessionData } from 'express-session';
 import { expect, onTestFinished, test } from 'vitest';
@@ -103,16 +103,7 @@ onPostgres('the layout of connect-pg-simple', ({ url }) => {
 
       test(`keeps a person logged in from one application to the other and back, ${where}`, async () => {
         const { ours, theirs } = await setUp();
-        const [one, two] = await Promise.all([serve(ours), serve(theirs, { rolling: true })]);
-        const there = two.browser();
-        await there.go('/login/alice');
-        expect((await there.go('/')).body).toBe('alice 1');
-        const here = one.browser(there.cookie);
-        expect((await here.go('/')).body).toBe('alice 2');
-        expect((await there.go('/')).body).toBe('alice 3');
-        expect((await here.go('/')).body).toBe('alice 4');
-        await here.go('/logout');
-        expect((await there.go('/')).status).toBe(401);
+        await expectToStayLoggedIn(theirs, ours, { rolling: true });
       });
     }
   }

@@ -1,4 +1,4 @@
-import type { SessionData, Store } from 'express-session';
+import type { SessionData, SessionOptions, Store } from 'express-session';
 import { describe, expect, test } from 'vitest';
 import { type Browser, serve } from './application.js';
 import { sessionWith } from './sessions.js';
@@ -27,6 +27,26 @@ const DIRECTIONS = [
   ['ours', 'theirs'],
 ] as const;
 
+/** A person whose application moves from one store to another, and back, is the same person until the logout. */
+export async function expectToStayLoggedIn(
+  before: Store,
+  after: Store,
+  options: Partial<SessionOptions> = {},
+): Promise<void> {
+  const [one, two] = await Promise.all([serve(before, options), serve(after)]);
+  const there = one.browser();
+  await there.go('/login/alice');
+  expect((await there.go('/')).body).toBe('alice 1');
+
+  const here = two.browser(there.cookie);
+  expect((await here.go('/')).body).toBe('alice 2');
+  expect((await there.go('/')).body).toBe('alice 3');
+  expect((await here.go('/')).body).toBe('alice 4');
+
+  await here.go('/logout');
+  expect((await there.go('/')).status).toBe(401);
+}
+
 /**
  * Registers what has to hold for an application that changes its store, and changes it back: nobody is logged out, and each store does to
  * the other's sessions what it does to its own. Both stores have the same lifetime for sessions whose cookie has none.
@@ -39,18 +59,7 @@ export function testMigration(setUp: () => SharedData | Promise<SharedData>, fla
 
     test('a person stays logged in, there and back, until the logout', async () => {
       const data = await setUp();
-      const [one, two] = await Promise.all([serve(data[before]), serve(data[after])]);
-      const there = one.browser();
-      await there.go('/login/alice');
-      expect((await there.go('/')).body).toBe('alice 1');
-
-      const here = two.browser(there.cookie);
-      expect((await here.go('/')).body).toBe('alice 2');
-      expect((await there.go('/')).body).toBe('alice 3');
-      expect((await here.go('/')).body).toBe('alice 4');
-
-      await here.go('/logout');
-      expect((await there.go('/')).status).toBe(401);
+      await expectToStayLoggedIn(data[before], data[after]);
     });
 
     test('an idle visit moves the deadline', async () => {
