@@ -7,6 +7,12 @@
  */
 export type WriteCondition = 'always' | 'exists' | { readonly equals: string };
 
+/**
+ * The longest `equals`, in UTF-16 units, that is better sent as it is: of a longer one, a hash keeps a large session from being
+ * sent twice; of a shorter one, the hash costs more.
+ */
+export const SENT_WHOLE = 16_384;
+
 /** What a backend can do. */
 export interface Capabilities {
   /** Other processes that connect to the same server see the same sessions. */

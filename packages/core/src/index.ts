@@ -1,4 +1,12 @@
-export type { Answer, Backend, Caller, Capabilities, StoredSession, WriteCondition } from './backend.js';
+export {
+  type Answer,
+  type Backend,
+  type Caller,
+  type Capabilities,
+  SENT_WHOLE,
+  type StoredSession,
+  type WriteCondition,
+} from './backend.js';
 export { BackendError, maskId, StoreError, type StoreErrorCode } from './errors.js';
 export { forAll, Once } from './once.js';
 export {

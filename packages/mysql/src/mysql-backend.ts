@@ -1,9 +1,11 @@
+import { createHash } from 'node:crypto';
 import {
   type Backend,
   BackendError,
   type Caller,
   forAll,
   Once,
+  SENT_WHOLE,
   type StoredSession,
   type WriteCondition,
 } from '@session-stores/core';
@@ -58,8 +60,15 @@ export class MySQLBackend implements Backend {
     const { insertId } =
       when === 'exists'
         ? await this.#change(caller, 'overwrite', values)
-        : await this.#change(caller, 'overwriteSame', [...values, table.fingerprint(when.equals)]);
+        : await this.#overwriteSame(caller, table, values, when.equals);
     return insertId === MATCHED;
+  }
+
+  #overwriteSame(caller: Caller, table: Table, values: readonly Value[], text: string): Promise<Reply> {
+    if (table.sameHash === undefined || text.length <= SENT_WHOLE)
+      return this.#change(caller, 'overwriteSameText', [...values, Buffer.from(text)]);
+    const hash = createHash('sha256').update(text).digest();
+    return this.#change(caller, 'overwriteSameHash', [...values, hash]);
   }
 
   async touch(id: string, ttl: number, how: 'set' | 'extend', caller: Caller): Promise<boolean> {

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { BackendError, type Caller } from '@session-stores/core';
 import type { Connections } from './connections.js';
 import { isGone } from './failures.js';
@@ -34,9 +33,10 @@ export interface Table {
   readonly idValue: string;
   /** The id's bytes, which compare exactly where the column does not. */
   readonly idBytes: string;
-  /** A condition on the stored text, with a placeholder for what `fingerprint` makes of another. */
-  readonly sameData: string;
-  fingerprint(text: string): Buffer;
+  /** A condition on the stored text, with a placeholder for another text. */
+  readonly sameText: string;
+  /** The same, with a placeholder for the other one's SHA-256. */
+  readonly sameHash: string | undefined;
   /** The last moment that the deadline's column holds, in unix seconds. */
   readonly lastSecond: number;
   /** The bytes of an id; `undefined` when the column cannot hold it, so that no such session can be there. */
@@ -128,11 +128,11 @@ function describe(name: string, names: Names, columns: Reply, indexes: Reply): T
     idValue: isBinary ? '?' : `CONVERT(CONVERT(? USING utf8mb4) USING ${id.charset}) COLLATE ${id.collation}`,
     // And then exactly.
     idBytes: isBinary ? quoted.id : `CAST(CONVERT(${quoted.id} USING utf8mb4) AS BINARY)`,
-    // The server stores JSON in a form of its own; otherwise a hash, lest a large text is sent twice.
-    sameData: isJson
+    sameText: isJson
       ? `${quoted.data} = CAST(CONVERT(? USING utf8mb4) AS JSON)`
-      : `UNHEX(SHA2(CONVERT(${quoted.data} USING utf8mb4), 256)) = ?`,
-    fingerprint: (text) => (isJson ? Buffer.from(text) : createHash('sha256').update(text).digest()),
+      : `CAST(CONVERT(${quoted.data} USING utf8mb4) AS BINARY) = ?`,
+    // The server stores JSON in a form of its own.
+    sameHash: isJson ? undefined : `UNHEX(SHA2(CONVERT(${quoted.data} USING utf8mb4), 256)) = ?`,
     lastSecond: expires.type === 'int' && !expires.unsigned ? 2 ** 31 - 1 : 2 ** 32 - 1,
     // `char` loses spaces at the end.
     encodeId: (text) =>

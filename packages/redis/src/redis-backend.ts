@@ -2,6 +2,7 @@ import {
   type Backend,
   BackendError,
   type Caller,
+  SENT_WHOLE,
   type StoredSession,
   type WriteCondition,
 } from '@session-stores/core';
@@ -10,9 +11,6 @@ import { EXTEND, READ, sha1, WRITE_IF_EQUAL } from './scripts.js';
 
 /** Redis refuses longer values, and drops the connection with all that is under way on it. */
 const MAX_BYTES = 512 * 1024 * 1024;
-
-/** A longer text that is expected goes as a hash, so that a large session is not sent twice; of a short one the hash costs more. */
-const SENT_WHOLE = 16_384;
 
 /** Keys looked at in one step of a walk, and deleted in one step of `clear`. */
 const PAGE = 500;
