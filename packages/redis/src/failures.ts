@@ -38,6 +38,11 @@ export function isScriptUnknown(error: unknown): boolean {
   return messageOf(error).startsWith('NOSCRIPT');
 }
 
+/** An older server's answer to an option that it does not know. */
+export function isSyntaxError(error: unknown): boolean {
+  return messageOf(error).startsWith('ERR syntax error');
+}
+
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

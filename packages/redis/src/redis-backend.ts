@@ -47,8 +47,14 @@ export class RedisBackend implements Backend {
     const key = this.#key(id);
     if (typeof when === 'object') {
       const { equals } = when;
-      const expected = equals.length > SENT_WHOLE ? [sha1(equals), 'as SHA-1'] : [equals];
-      return isOne(await this.#connection.run(caller, WRITE_IF_EQUAL, key, data, ttl, ...expected));
+      if (equals.length > SENT_WHOLE)
+        return isOne(
+          await this.#connection.run(caller, WRITE_IF_EQUAL, key, data, ttl, sha1(equals), 'as SHA-1'),
+        );
+      const stored = await this.#connection.setIfEqual(caller, key, data, ttl, equals);
+      return stored === undefined
+        ? isOne(await this.#connection.run(caller, WRITE_IF_EQUAL, key, data, ttl, equals))
+        : stored;
     }
     const stored = await this.#connection.send(caller, (client) =>
       when === 'exists' ? client.set(key, data, 'PX', ttl, 'XX') : client.set(key, data, 'PX', ttl),

@@ -1,6 +1,6 @@
 import { BackendError, type Caller } from '@session-stores/core';
 import type { Cluster, Redis } from 'ioredis';
-import { explain, isNotSent, isScriptUnknown } from './failures.js';
+import { explain, isNotSent, isScriptUnknown, isSyntaxError } from './failures.js';
 import type { Script } from './scripts.js';
 
 /** What a connection that is being made becomes. */
@@ -13,6 +13,8 @@ export class RedisConnection {
   #lastError: unknown;
   #connecting: Promise<void> | undefined;
   #endWait = () => {};
+  /** Until a server says otherwise. */
+  #setCompares = true;
   readonly #onError = (error: unknown) => {
     if (!isNotSent(error)) this.#lastError = error;
   };
@@ -44,6 +46,30 @@ export class RedisConnection {
         if (!isScriptUnknown(error)) throw error;
         caller.check();
         return await client.eval(lua, 1, key, ...args);
+      }
+    });
+  }
+
+  /**
+   * Stores a value where another is, in one command that servers have of their own since Valkey 8.1 and Redis 8.4; it costs them
+   * less than a script. Says whether that was so, and `undefined` where the server has no such command.
+   */
+  setIfEqual(
+    caller: Caller,
+    key: string,
+    value: string,
+    ttl: number,
+    equals: string,
+  ): Promise<boolean | undefined> {
+    return this.send(caller, async (client) => {
+      if (!this.#setCompares) return undefined;
+      try {
+        return (await client.call('SET', key, value, 'IFEQ', equals, 'PX', ttl)) !== null;
+      } catch (error) {
+        if (!isSyntaxError(error)) throw error;
+        this.#setCompares = false;
+        caller.check();
+        return undefined;
       }
     });
   }

@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { caller, collect, testBackend } from '@session-stores/test-kit';
 import { describeOnServer, uniquePrefix } from '@session-stores/test-servers/vitest';
-import { expect, test } from 'vitest';
+import type { Redis } from 'ioredis';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { backendOn, connect } from './helpers.js';
 
 const MINUTE = 60_000;
@@ -74,4 +76,38 @@ describeOnServer('redis', 'the backend', ({ url }) => {
     await server.script('FLUSH');
     await Promise.all(Array.from({ length: 50 }, () => backend.read('a', caller)));
   });
+
+  test('compares in SET where the server can, and otherwise in a script', async () => {
+    const { backend, server, prefix } = setUp();
+    const key = `${prefix}a`;
+    const canCompare = await server.call('SET', key, '', 'IFEQ', '-').then(
+      () => true,
+      () => false,
+    );
+    await backend.write('a', '0', MINUTE, 'always', caller);
+    const overwrite = async (text: string, equals: string) =>
+      expect(await backend.write('a', text, MINUTE, { equals }, caller)).toBe(true);
+    // The server is asked once whether it can.
+    await overwrite('1', '0');
+    const seen = await commandsOn(server, key, async () => {
+      await overwrite('2', '1');
+      await overwrite('3', '2');
+    });
+    expect(seen).toEqual(canCompare ? ['SET', 'SET'] : ['evalsha', 'evalsha']);
+  });
 });
+
+/** The names of the commands that clients send about this key meanwhile. */
+async function commandsOn(server: Redis, key: string, act: () => Promise<void>): Promise<string[]> {
+  const seen: string[][] = [];
+  const monitor = await server.duplicate().monitor();
+  onTestFinished(() => monitor.disconnect());
+  monitor.on('monitor', (_time: string, args: string[], source: string) => {
+    if (source !== 'lua') seen.push(args);
+  });
+  await act();
+  const end = randomUUID();
+  await server.echo(end);
+  await vi.waitFor(() => expect(seen.some((args) => args.includes(end))).toBe(true), 30_000);
+  return seen.flatMap(([name = '', ...args]) => (args.includes(key) ? [name] : []));
+}

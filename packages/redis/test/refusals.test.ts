@@ -97,7 +97,7 @@ describeOnServer(
     });
 
     test.each([
-      ['+set +evalsha +eval', 'get', /NOPERM|can't run this command/],
+      ['+set +evalsha +eval', 'get', /NOPERM|can't run this command|no permissions to run the 'get' command/],
       ['+get +pttl +evalsha +eval', 'set', /NOPERM.* 'set'/],
       ['+get +set', 'get', /NOPERM.* 'evalsha'/],
       ['+get +set', 'destroy', /NOPERM.* 'unlink'/],

@@ -3,7 +3,13 @@
  * `.github/workflows/ci.yml`, which reads this file as it is.
  */
 export const images = {
-  redis: ['redis:7.4-alpine', 'redis:6.2-alpine', 'redis:8.2-alpine', 'valkey/valkey:8.1-alpine'],
+  redis: [
+    'redis:7.4-alpine',
+    'redis:6.2-alpine',
+    'redis:8.2-alpine',
+    'redis:8.4-alpine',
+    'valkey/valkey:8.1-alpine',
+  ],
   mariadb: ['mariadb:11.8', 'mariadb:10.6', 'mariadb:10.11'],
   mysql: ['mysql:8.4', 'mysql:5.7', 'mysql:9.4'],
   postgres: ['postgres:17', 'postgres:13', 'postgres:14', 'postgres:15', 'postgres:16', 'postgres:18'],
