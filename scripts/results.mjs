@@ -1,7 +1,7 @@
 // Prints `N passed, N failed`, summed over what the runners wrote about themselves: vitest's tests, of `npm test` and on
 // containers, and turbo's checks. The argument is the exit code of `npm test`, which is kept; it is never at odds with the sum.
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 const code = Number(process.argv[2]);
 const read = (file) => JSON.parse(readFileSync(new URL(`../${file}`, import.meta.url), 'utf8'));
@@ -19,9 +19,10 @@ const tests = () => testsOf('results/vitest.json');
 
 /** Where no container could be started, nothing was written. */
 const containers = () =>
-  existsSync(new URL('../results/containers.json', import.meta.url))
-    ? testsOf('results/containers.json')
-    : { passed: 0, failed: 0 };
+  readdirSync(new URL('../results', import.meta.url))
+    .filter((file) => /^containers-.*\.json$/.test(file))
+    .map((file) => testsOf(`results/${file}`))
+    .reduce(plus, { passed: 0, failed: 0 });
 
 function checks() {
   const [summary] = readdirSync(new URL('../.turbo/runs', import.meta.url));
@@ -34,7 +35,11 @@ function checks() {
   };
 }
 
-const sum = { passed: 0, failed: 0 };
+function plus(one, other) {
+  return { passed: one.passed + other.passed, failed: one.failed + other.failed };
+}
+
+let sum = { passed: 0, failed: 0 };
 for (const runner of [checks, tests, containers]) {
   let counts;
   try {
@@ -43,8 +48,7 @@ for (const runner of [checks, tests, containers]) {
     console.log(`no results of the ${runner.name}: ${error.message}`);
     counts = { passed: 0, failed: 1 };
   }
-  sum.passed += counts.passed;
-  sum.failed += counts.failed;
+  sum = plus(sum, counts);
 }
 if (code !== 0 && sum.failed === 0) sum.failed = 1;
 console.log(`${sum.passed} passed, ${sum.failed} failed`);
