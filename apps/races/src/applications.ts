@@ -44,7 +44,7 @@ export class Applications {
    * @param skew How far the clock of a second process is ahead of the first one's, in milliseconds.
    */
   static async start(store: StoreName, url = '', skew = 0): Promise<Applications> {
-    const processes = storeKind(store).server === undefined ? 1 : 2;
+    const processes = storeKind(store).inProcess ? 1 : 2;
     const applications = new Applications();
     const settings = { store, url, namespace: newNamespace(), count: 2 / processes };
     try {

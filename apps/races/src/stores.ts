@@ -1,4 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { StoreOptions } from '@session-stores/core';
 import type { ServerName } from '@session-stores/test-servers';
 import session, { type SessionData, type Store } from 'express-session';
@@ -15,10 +18,12 @@ interface Inspector {
 interface StoreKind {
   /** Whether it is one of this repository. */
   readonly ours: boolean;
-  /** A store without one lives in its process. */
+  /** Whether it lives in its process, where no other one sees its sessions. */
+  readonly inProcess?: true;
+  /** What it needs, and its URL is of. */
   readonly server?: ServerName;
   /**
-   * @param namespace A table or database, or part of a key: letters, digits and `_`.
+   * @param namespace A table or database, or part of a key or file name: letters, digits and `_`.
    * @param conflicts Only the stores of this repository have a choice.
    */
   open(url: string, namespace: string, conflicts?: StoreOptions['conflicts']): Promise<Store>;
@@ -28,7 +33,8 @@ interface StoreKind {
 /** Every deadline that a request moves is moved on the server, and it is not judged how fast the machine is. */
 const always = { touchAfter: 0, timeoutMs: 15_000 };
 
-/** What two of the stores share. */
+/** What some of the stores share. */
+const inItsProcess = { inProcess: true, inspect: onStore } as const;
 const onOurMySQL = {
   ours: true,
   async open(uri, table, conflicts) {
@@ -46,7 +52,7 @@ const stores = {
       const { MemoryStore } = await import('@session-stores/memory');
       return new MemoryStore({ conflicts, ...always });
     },
-    inspect: inProcess,
+    ...inItsProcess,
   },
   redis: {
     ours: true,
@@ -68,10 +74,27 @@ const stores = {
     },
     inspect: onMongo,
   },
+  postgres: {
+    ours: true,
+    server: 'postgres',
+    async open(connectionString, table, conflicts) {
+      const { PostgresStore } = await import('@session-stores/postgres');
+      return new PostgresStore({ connectionString, table, conflicts, ...always });
+    },
+    inspect: onPostgres,
+  },
+  sqlite: {
+    ours: true,
+    async open(_url, name, conflicts) {
+      const { SQLiteStore } = await import('@session-stores/sqlite');
+      return new SQLiteStore({ file: fileOf(name), conflicts, ...always });
+    },
+    inspect: onSQLite,
+  },
   'express-session': {
     ours: false,
     open: async () => new session.MemoryStore(),
-    inspect: inProcess,
+    ...inItsProcess,
   },
   memorystore: {
     ours: false,
@@ -79,7 +102,7 @@ const stores = {
       const { default: create } = await import('memorystore');
       return new (create(session))({ checkPeriod: 60_000 });
     },
-    inspect: inProcess,
+    ...inItsProcess,
   },
   'connect-redis-8': {
     ours: false,
@@ -126,6 +149,19 @@ const stores = {
     },
     inspect: onMongo,
   },
+  'connect-pg-simple': {
+    ours: false,
+    server: 'postgres',
+    async open(connectionString, tableName) {
+      const [{ default: connect }, { Pool }] = await Promise.all([import('connect-pg-simple'), import('pg')]);
+      const pool = new Pool({ connectionString });
+      // Made by the store, a table fails in the second of two processes, and a second table because its index has the same name.
+      await pool.query(`SELECT pg_advisory_xact_lock(1);
+        CREATE TABLE IF NOT EXISTS ${tableName} (sid varchar PRIMARY KEY, sess json NOT NULL, expire timestamp(6) NOT NULL)`);
+      return new (connect(session))({ pool, tableName, pruneSessionInterval: false });
+    },
+    inspect: onPostgres,
+  },
 } as const satisfies Record<string, StoreKind>;
 
 /** The name of a table, database or key prefix that nobody else has. */
@@ -141,6 +177,10 @@ export function storeKind(name: StoreName): StoreKind {
   return stores[name];
 }
 
+function fileOf(name: string): string {
+  return join(tmpdir(), `session-stores-${name}.db`);
+}
+
 /** `get` of a store in this process, with a promise. */
 export function read(store: Store, id: string): Promise<SessionData | null> {
   return new Promise((resolve, reject) => {
@@ -153,7 +193,7 @@ const { now } = Date;
 
 const until = (date: Date | undefined | null) => (date ? date.getTime() - now() : Number.POSITIVE_INFINITY);
 
-async function inProcess(store: Store): Promise<Inspector> {
+async function onStore(store: Store): Promise<Inspector> {
   return {
     async left(id) {
       const found = await read(store, id);
@@ -206,5 +246,36 @@ async function onMongo(_store: Store, url: string, dbName: string): Promise<Insp
       return found ? until(found.expires) : undefined;
     },
     drop: () => database.dropDatabase(),
+  };
+}
+
+async function onPostgres(_store: Store, connectionString: string, table: string): Promise<Inspector> {
+  const { Pool } = await import('pg');
+  const pool = new Pool({ connectionString });
+  // What it asks fails while there is no connection; that tells enough.
+  pool.on('error', () => {});
+  return {
+    async left(id) {
+      const sql = `SELECT extract(epoch FROM expire - clock_timestamp())::float8 * 1000 AS left FROM ${table} WHERE sid = $1`;
+      const { rows } = await pool.query<{ left: number }>(sql, [id]);
+      return rows[0]?.left;
+    },
+    drop: () => pool.query(`DROP TABLE ${table}`),
+  };
+}
+
+async function onSQLite(_store: Store, _url: string, name: string): Promise<Inspector> {
+  const { default: Libsql } = await import('libsql');
+  const file = fileOf(name);
+  const database = new Libsql(file, { timeout: 10_000 });
+  return {
+    async left(id) {
+      const [row] = database.prepare('SELECT expire FROM sessions WHERE sid = ?').raw().all(id) as [string][];
+      return row && until(new Date(row[0]));
+    },
+    async drop() {
+      database.close();
+      await Promise.all(['', '-wal', '-shm'].map((end) => rm(`${file}${end}`, { force: true })));
+    },
   };
 }
