@@ -1,6 +1,5 @@
-import { failure, sessionWith } from '@session-stores/test-kit';
-import { expect, test } from 'vitest';
-import type { MySQLStore } from '../src/index.js';
+import { failure, sessionWith, testLocked, writes } from '@session-stores/test-kit';
+import { describe, expect, test } from 'vitest';
 import { type Client, lookAt, onEachServer, open, poolOn, uniqueTable } from './helpers.js';
 
 /** What a busy machine may add to a time limit. */
@@ -25,20 +24,6 @@ onEachServer('a session that another client has locked', ({ url }) => {
     return { table, store, locker, rows: () => look.query(`SELECT * FROM ${table} ORDER BY session_id`) };
   }
 
-  const writes: Record<string, (store: MySQLStore) => Promise<unknown>> = {
-    set: (store) => store.set('a', sessionWith({ text: 'new' })),
-    'set of a new one': (store) => store.set('bb', sessionWith()),
-    touch: (store) => store.touch('a', sessionWith({}, 1000_000)),
-    destroy: (store) => store.destroy('a'),
-    'save in a request': async (store) => {
-      const session = await store.load('a');
-      if (session === undefined) throw new Error('there is no session');
-      session.text = 'new';
-      await store.set('a', session);
-    },
-    clear: (store) => store.clear(),
-  };
-
   /** Resolves when no statement on the table waits or runs any more. */
   async function untilQuiet(table: string): Promise<void> {
     const running = async () => (await statementsOn(look, table)).length;
@@ -46,21 +31,21 @@ onEachServer('a session that another client has locked', ({ url }) => {
   }
 
   for (const how of ['uri', 'pool'] as const) {
-    test(`is neither changed nor made later by what was answered with an error: ${how}`, async () => {
-      const check = async (limit: number, write: (store: MySQLStore) => Promise<unknown>) => {
-        const { table, store, locker, rows } = await setUp(how, limit);
-        // All rows, and the places between them.
-        await locker.query(`SELECT * FROM ${table} FOR UPDATE`);
-        const before = await rows();
-        const error = await failure(write(store));
-        expect(['TIMEOUT', 'BACKEND'], `${write}`).toContain(error.code);
-        expect(error.after, `${write}`).toBeLessThan(limit + MARGIN);
-        await locker.query('ROLLBACK');
-        await untilQuiet(table);
-        expect(await rows(), `${write}`).toEqual(before);
-      };
-      await Promise.all(
-        [300, 5000].flatMap((limit) => Object.values(writes).map((write) => check(limit, write))),
+    describe(`in a store with a ${how}`, () => {
+      testLocked(
+        async (limit) => {
+          const { table, store, locker, rows } = await setUp(how, limit);
+          return {
+            ...{ store, rows },
+            async lock() {
+              // All rows, and the places between them.
+              await locker.query(`SELECT * FROM ${table} FOR UPDATE`);
+              return () => locker.query('ROLLBACK');
+            },
+            settled: () => untilQuiet(table),
+          };
+        },
+        [300, 5000],
       );
     });
 
@@ -135,9 +120,7 @@ onEachServer('a session that another client has locked', ({ url }) => {
       const before = await rows();
       await locker.query(`LOCK TABLES ${table} WRITE`);
       const calls = [
-        ...Object.entries(writes)
-          .filter(([name]) => name !== 'save in a request')
-          .map(([, write]) => write(store)),
+        ...Object.values(writes).map((write) => write(store)),
         store.get('b'),
         store.length(),
         store.all(),

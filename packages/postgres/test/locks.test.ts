@@ -1,6 +1,5 @@
-import { caller, failure, sessionWith } from '@session-stores/test-kit';
-import { expect, test } from 'vitest';
-import type { PostgresStore } from '../src/index.js';
+import { caller, sessionWith, testLocked } from '@session-stores/test-kit';
+import { describe, expect, test } from 'vitest';
 import { backendOn, lookAt, MINUTE, onPostgres, open, poolOn, uniqueTable } from './helpers.js';
 
 /** What a busy machine may add to a time limit. */
@@ -31,35 +30,23 @@ onPostgres('a session that another client has locked', ({ url }) => {
       )
     ).length;
 
-  const writes: Record<string, (store: PostgresStore) => Promise<unknown>> = {
-    set: (store) => store.set('a', sessionWith({ text: 'new' })),
-    touch: (store) => store.touch('a', sessionWith({}, 1000_000)),
-    destroy: (store) => store.destroy('a'),
-    'save in a request': async (store) => {
-      const session = await store.load('a');
-      if (session === undefined) throw new Error('there is no session');
-      session.text = 'new';
-      await store.set('a', session);
-    },
-    clear: (store) => store.clear(),
-  };
-
   for (const how of ['connection string', 'pool'] as const) {
-    test(`is neither changed nor made later by what was answered with an error: ${how}`, async () => {
-      const check = async (limit: number, write: (store: PostgresStore) => Promise<unknown>) => {
-        const { table, store, locker, rows } = await setUp(how, limit);
-        await locker.query(`SELECT * FROM ${table} FOR UPDATE`);
-        const before = await rows();
-        const error = await failure(write(store));
-        expect(error.code, `${write}`).toBe('TIMEOUT');
-        expect(error.after, `${write}`).toBeLessThan(limit + MARGIN);
-        await locker.query('ROLLBACK');
-        await expect.poll(() => underway(table), { timeout: 10_000, interval: 20 }).toBe(0);
-        expect(await rows(), `${write}`).toEqual(before);
-      };
-      for (const limit of [500, 2000]) {
-        await Promise.all(Object.values(writes).map((write) => check(limit, write)));
-      }
+    describe(`in a store with a ${how}`, () => {
+      testLocked(
+        async (limit) => {
+          const { table, store, locker, rows } = await setUp(how, limit);
+          return {
+            ...{ store, rows },
+            async lock() {
+              await locker.query(`SELECT * FROM ${table} FOR UPDATE`);
+              await locker.query(`INSERT INTO ${table} VALUES ('new', '{}', now())`);
+              return () => locker.query('ROLLBACK');
+            },
+            settled: () => expect.poll(() => underway(table), { timeout: 10_000, interval: 20 }).toBe(0),
+          };
+        },
+        [500, 2000],
+      );
     });
 
     test(`delays nobody else, and is served when the lock goes away in time: ${how}`, async () => {

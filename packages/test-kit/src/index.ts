@@ -3,6 +3,7 @@ export { type Application, type Browser, serve } from './application.js';
 export { type Place, testBackend, testIds, testSweep } from './backend-suite.js';
 export { type Clients, testClients } from './client-suite.js';
 export { type FragileServer, type Stores, testFaults } from './faults-suite.js';
+export { type Lockable, testLocked, writes } from './locked-suite.js';
 export { expectToStayLoggedIn, promised, type SharedData, testMigration } from './migration.js';
 export { type Ended, runModule } from './module.js';
 export { type RefusedOptions, testOptions } from './options-suite.js';
