@@ -2,9 +2,10 @@ declare module 'better-sqlite3-session-store' {
   import type { Store } from 'express-session';
   import type Libsql from 'libsql';
 
-  export default function connect(session: {
-    Store: typeof Store;
-  }): new (options: {
+  interface Options {
     client: Libsql.Database;
-  }) => Store;
+    expired?: { clear: boolean; intervalMs: number };
+  }
+
+  export default function connect(session: { Store: typeof Store }): new (options: Options) => Store;
 }

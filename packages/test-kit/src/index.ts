@@ -4,7 +4,7 @@ export { type Place, testBackend, testIds, testSweep } from './backend-suite.js'
 export { type Clients, testClients } from './client-suite.js';
 export { type FragileServer, type Stores, testFaults } from './faults-suite.js';
 export { type Lockable, testLocked, writes } from './locked-suite.js';
-export { expectToStayLoggedIn, promised, type SharedData, testMigration } from './migration.js';
+export { promised, type SharedData, testMigration } from './migration.js';
 export { type Ended, runModule } from './module.js';
 export { type RefusedOptions, testOptions } from './options-suite.js';
 export { type Proxy, startProxy } from './proxy.js';
