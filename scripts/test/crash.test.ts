@@ -1,6 +1,7 @@
 import { type SessionStore, StoreError } from '@session-stores/core';
 import { MongoStore } from '@session-stores/mongo';
 import { MySQLStore } from '@session-stores/mysql';
+import { PostgresStore } from '@session-stores/postgres';
 import { RedisStore } from '@session-stores/redis';
 import { sessionWith } from '@session-stores/test-kit';
 import { type ServerName, startServer } from '@session-stores/test-servers';
@@ -21,6 +22,12 @@ const setUps: Record<
   'Redis that saves none': ['redis', (url) => new RedisStore({ url }), {}, false],
   MariaDB: ['mariadb', (uri) => new MySQLStore({ uri }), { persist: true }, true],
   MySQL: ['mysql', (uri) => new MySQLStore({ uri }), { persist: true }, true],
+  PostgreSQL: [
+    'postgres',
+    (connectionString) => new PostgresStore({ connectionString }),
+    { persist: true },
+    true,
+  ],
   MongoDB: ['mongo', (url) => new MongoStore({ url }), {}, true],
 };
 

@@ -72,10 +72,12 @@ export async function compile(modules: readonly Module[]): Promise<string> {
   copyFileSync(join(root, 'scripts/test/fixtures/application.mts'), join(folder, 'application.mts'));
   for (const { name, block, code } of modules) {
     mkdirSync(dirname(join(folder, name)), { recursive: true });
-    // Two versions of connect-redis are installed: one that takes ioredis, and one that takes the package redis.
-    const versioned = code.includes("'redis'") ? code.replace("'connect-redis'", "'connect-redis-10'") : code;
-    writeFileSync(join(folder, `${name}.mts`), `export {};${'\n'.repeat(block.line)}${versioned}`);
+    writeFileSync(join(folder, `${name}.mts`), `export {};${'\n'.repeat(block.line)}${installed(code)}`);
   }
+  copyFileSync(
+    join(root, 'packages/sqlite/test/better-sqlite3-session-store.d.ts'),
+    join(folder, 'better-sqlite3-session-store.d.ts'),
+  );
   const compilerOptions = {
     strict: true,
     module: 'nodenext',
@@ -93,4 +95,12 @@ export async function compile(modules: readonly Module[]): Promise<string> {
     );
   }
   return folder;
+}
+
+/** The code with what stands here for packages of other names. */
+function installed(code: string): string {
+  // Two versions of connect-redis are installed: one that takes ioredis, and one that takes the package redis.
+  const versioned = code.includes("'redis'") ? code.replace("'connect-redis'", "'connect-redis-10'") : code;
+  // libsql has the interface of better-sqlite3, which would have to be compiled.
+  return versioned.replace("'better-sqlite3'", "'libsql'");
 }

@@ -1,13 +1,17 @@
 import type { SessionStore } from '@session-stores/core';
 import { MongoStore } from '@session-stores/mongo';
 import { MySQLStore } from '@session-stores/mysql';
+import { PostgresStore } from '@session-stores/postgres';
 import { RedisStore } from '@session-stores/redis';
+import { SQLiteStore } from '@session-stores/sqlite';
 import { sessionWith } from '@session-stores/test-kit';
 import type { MongoStore as ConnectMongo } from 'connect-mongo';
+import type { PGStoreOptions } from 'connect-pg-simple';
 import type { RedisStore as ConnectRedis } from 'connect-redis';
 import type connectMySQL from 'express-mysql-session';
 import { Redis } from 'ioredis';
 import { MongoClient } from 'mongodb';
+import { Pool } from 'pg';
 import { describe, expect, test } from 'vitest';
 import { read } from './docs.js';
 
@@ -15,6 +19,7 @@ const nowhere = {
   redis: 'redis://localhost:1',
   mysql: 'mysql://localhost:1/none',
   mongo: 'mongodb://localhost:1',
+  postgres: 'postgres://localhost:1',
 };
 const redisClient = new Redis(nowhere.redis, { lazyConnect: true });
 const mongoClient = new MongoClient(nowhere.mongo);
@@ -83,6 +88,28 @@ const published: Record<
       cryptoAdapter: adapter,
       timestamps: true,
     } satisfies Required<ConstructorParameters<typeof ConnectMongo>[0]>,
+  },
+  'From connect-pg-simple': {
+    ours: (options) =>
+      new PostgresStore({ ...('pool' in options ? {} : { connectionString: nowhere.postgres }), ...options }),
+    options: {
+      pool: new Pool({ connectionString: nowhere.postgres }),
+      pgPromise: {},
+      conString: nowhere.postgres,
+      conObject: {},
+      ttl: 60,
+      disableTouch: true,
+      createTableIfMissing: true,
+      schemaName: 'public',
+      tableName: 'session',
+      pruneSessionInterval: 60,
+      pruneSessionRandomizedInterval: () => 60,
+      errorLog: () => {},
+    } satisfies Required<PGStoreOptions> & { pruneSessionRandomizedInterval: unknown },
+  },
+  'From better-sqlite3-session-store': {
+    ours: (options) => new SQLiteStore({ file: '/no/such/folder/sessions.db', ...options }),
+    options: { client: {}, expired: { clear: true, intervalMs: 900_000 } },
   },
 };
 
