@@ -88,9 +88,10 @@ export class Calls {
   }
 
   /** Calls a method that may fail, and tells how it answered. */
-  attempt(method: Method, ...args: readonly unknown[]): Promise<Outcome> {
+  async attempt(method: Method, ...args: readonly unknown[]): Promise<Outcome> {
     this.needs(method);
-    return answerOf(method, (callback) => this.invoke(method, ...args, callback));
+    const outcome = await answerOf(method, (callback) => this.invoke(method, ...args, callback));
+    return method === 'get' && isAbsence(outcome.error) ? { value: null } : outcome;
   }
 
   /** The bare call, with just these arguments. */
@@ -139,6 +140,11 @@ export function show(value: unknown): string {
   const text =
     typeof value === 'string' ? value : inspect(value, { depth: 5, breakLength: Number.POSITIVE_INFINITY });
   return text.length > 200 ? `${text.slice(0, 200)}…` : text;
+}
+
+/** An error by which `get` may say that there is no such session: the contract makes a special case of it. */
+function isAbsence(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 
 function isSession(value: unknown): value is SessionData {

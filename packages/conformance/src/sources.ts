@@ -24,7 +24,7 @@ export const source = {
   base: middleware('store.createSession(req, sess)'),
   get: get('This required method is used to get a session from the store given a session ID (`sid`).'),
   absent: get(
-    'The `session` argument should be a session if found, otherwise `null` or `undefined` if the session was not found (and there was no error).',
+    "The `session` argument should be a session if found, otherwise `null` or `undefined` if the session was not found (and there was no error). A special case is made when `error.code === 'ENOENT'` to act like `callback(null, null)`.",
   ),
   set: set(
     'This required method is used to upsert a session into the store given a session ID (`sid`) and session (`session`) object.',

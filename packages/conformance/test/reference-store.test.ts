@@ -1,4 +1,4 @@
 import { testStore } from '../src/vitest.js';
-import { sharedHarness } from './shared-stores.js';
+import { rightStores, sharedHarness } from './shared-stores.js';
 
-testStore('the reference store', sharedHarness('the reference store'));
+for (const name of rightStores) testStore(name, sharedHarness(name));

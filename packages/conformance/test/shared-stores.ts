@@ -31,6 +31,16 @@ class MergesWithSeen extends ReferenceStore {
   }
 }
 
+class SaysENOENT extends ReferenceStore {
+  override get(...[sid, callback]: Parameters<ReferenceStore['get']>) {
+    return this.answer(callback, () => {
+      const found = this.read(sid);
+      if (found) return found;
+      throw Object.assign(new Error('there is no such session'), { code: 'ENOENT' });
+    });
+  }
+}
+
 class DeniesSharing extends ReferenceStore {
   override readonly capabilities = { shared: false };
 }
@@ -39,9 +49,13 @@ class ClaimsSharing extends ReferenceStore {
   override readonly server = new Server();
 }
 
-/** Stores that several processes have on one file: the reference store, and some that are broken only there. */
+/** Those that are right, each in its way. */
+export const rightStores = ['the reference store', 'an ENOENT error says that there is no session'] as const;
+
+/** Stores that several processes have on one file: the reference store as it is and in another way that is right, and some that are broken only there. */
 export const stores = {
   'the reference store': ReferenceStore,
+  'an ENOENT error says that there is no session': SaysENOENT,
   'a process knows of its own log-outs only': KnowsOwnLogouts,
   'a process merges with what it has seen last': MergesWithSeen,
   'sessions that are shared are said not to be': DeniesSharing,

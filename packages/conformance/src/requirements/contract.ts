@@ -52,9 +52,9 @@ export const contract = group('CONTRACT', [
   {
     id: 'CONTRACT-005',
     level: 'MUST',
-    title: 'get answers with null or undefined, and no error, for an id that was never stored',
+    title: 'get answers with null or undefined, and no error but ENOENT, for an id that was never stored',
     source: source.absent,
-    why: 'An error fails the request of every visitor whose session has ended.',
+    why: 'Any other error fails the request of every visitor whose session has ended.',
     run: async (t) => {
       assert.equal(await t.get(t.sid()), null);
     },

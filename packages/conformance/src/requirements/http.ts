@@ -208,6 +208,7 @@ export const http = group('HTTP', [
     source: resave ? source.resave : source.callsTouch,
     why: 'Users who only read are logged out while they use the site.',
     run: async (t: Context) => {
+      if (!resave) t.needs('touch');
       const options = { resave, cookie: { maxAge: t.short }, rolling: true };
       const { app, browser, since } = await login(t, options);
       // A store may save itself touches within a part of the lifetime.
