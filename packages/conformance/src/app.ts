@@ -78,6 +78,8 @@ export async function serve(store: AnyStore, options: SessionOptions, routes: Ro
       });
     });
   });
+  // A connection that is closed while the next request is on its way looks like a failure of the store.
+  server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
   assert.ok(typeof address === 'object' && address !== null);
