@@ -7,7 +7,7 @@ import session from 'express-session';
 import { setClockAhead } from './clock.js';
 import type { Answer, ApplicationCalls, DriverCalls, Outcome, Plan, Settings } from './protocol.js';
 import { perform } from './steps.js';
-import { read, storeKind } from './stores.js';
+import { inspect, open, read } from './stores.js';
 
 declare module 'express-session' {
   interface SessionData {
@@ -18,11 +18,10 @@ declare module 'express-session' {
 
 // An application process: stock express-session on a store, whose requests do as they are told and are held where they are told.
 
-const { store: name, url, namespace, count, ahead }: Settings = JSON.parse(process.argv[2] ?? '{}');
+const { count, ahead, ...place }: Settings = JSON.parse(process.argv[2] ?? '{}');
 setClockAhead(ahead);
-const kind = storeKind(name);
-const store = await kind.open(url, namespace);
-const inspector = await kind.inspect(store, url, namespace);
+const store = await open(place);
+const inspector = await inspect(store, place);
 
 type LoadedSession = session.Session & session.SessionData;
 

@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { type BirpcReturn, createBirpc } from 'birpc';
 import type { Answer, ApplicationCalls, DriverCalls, Found, Held, Plan, Settings } from './protocol.js';
-import { newNamespace, type StoreName, storeKind } from './stores.js';
+import { isShared, newPlace, type StoreName } from './stores.js';
 
 /** Also from the sources: a process of its own runs what was built. */
 const program = fileURLToPath(new URL('../dist/application.js', import.meta.url));
@@ -43,10 +43,10 @@ export class Applications {
    * @param url The server, where the store needs one.
    * @param skew How far the clock of a second process is ahead of the first one's, in milliseconds.
    */
-  static async start(store: StoreName, url = '', skew = 0): Promise<Applications> {
-    const processes = storeKind(store).inProcess ? 1 : 2;
+  static async start(store: StoreName, url?: string, skew = 0): Promise<Applications> {
+    const processes = isShared(store) ? 2 : 1;
     const applications = new Applications();
-    const settings = { store, url, namespace: newNamespace(), count: 2 / processes };
+    const settings = { ...(await newPlace(store, url)), count: 2 / processes };
     try {
       await Promise.all(
         Array.from({ length: processes }, (_, n) => applications.#launch({ ...settings, ahead: n * skew })),

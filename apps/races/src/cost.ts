@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { SessionStore } from '@session-stores/core';
 import session, { type SessionData } from 'express-session';
 import { Choices } from './schedule.js';
-import { newNamespace, type StoreName, storeKind } from './stores.js';
+import { inspect, newPlace, open, type StoreName } from './stores.js';
 
 declare module 'express-session' {
   interface SessionData {
@@ -39,17 +39,16 @@ export async function measure(
   url: string,
   { rounds, sessions = 20, seed }: { rounds: number; sessions?: number; seed: number },
 ): Promise<Cost[]> {
-  const kind = storeKind(name);
-  const namespace = newNamespace();
-  const open = async (conflicts: 'merge' | 'overwrite') => {
-    const store = await kind.open(url, namespace, conflicts);
+  const place = await newPlace(name, url);
+  const opened = async (conflicts: 'merge' | 'overwrite') => {
+    const store = await open(place, conflicts);
     if (store instanceof SessionStore) return store;
     throw new TypeError(`${name} has no choice of what to do about conflicts`);
   };
   const stores = {
-    merge: await open('merge'),
-    overwrite: await open('overwrite'),
-    'plain set': await open('overwrite'),
+    merge: await opened('merge'),
+    overwrite: await opened('overwrite'),
+    'plain set': await opened('overwrite'),
   };
   const ids = Array.from({ length: sessions }, () => randomUUID());
   const choices = new Choices(seed);
@@ -63,7 +62,7 @@ export async function measure(
           if (round >= 0) each[way].push(time);
         }
   } finally {
-    const inspector = await kind.inspect(stores.merge, url, namespace);
+    const inspector = await inspect(stores.merge, place);
     await inspector.drop();
     await Promise.all(Object.values(stores).map((store) => store.close()));
   }

@@ -1,4 +1,4 @@
-import type { StoreName } from './stores.js';
+import type { Place } from './stores.js';
 
 /** One thing that a request does with its session. Paths have dots: `prefs.theme`. */
 export type Step =
@@ -55,10 +55,7 @@ export interface Found {
 }
 
 /** What an application process is told to be. */
-export interface Settings {
-  readonly store: StoreName;
-  readonly url: string;
-  readonly namespace: string;
+export interface Settings extends Place {
   /** How many applications share the process and the store. */
   readonly count: number;
   /** How far the process's clock is ahead of the others', in milliseconds. */

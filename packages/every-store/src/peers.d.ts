@@ -1,4 +1,34 @@
-/** As much of the published store as is used here. Its published types want a mysql2 of their own. */
+// As much of the published stores as is used here, of those that come without types. The published types of
+// express-mysql-session want a mysql2 of their own.
+
+declare module 'better-sqlite3-session-store' {
+  import type { Store } from 'express-session';
+  import type Libsql from 'libsql';
+
+  export default function connect(session: {
+    Store: typeof Store;
+  }): new (options: {
+    client: Libsql.Database;
+  }) => Store;
+}
+
+declare module 'connect-mongodb-session' {
+  import type { Store } from 'express-session';
+
+  interface Options {
+    uri: string;
+    databaseName: string;
+    collection: string;
+  }
+
+  export default function connect(session: {
+    Store: typeof Store;
+  }): new (
+    options: Options,
+    callback: (error?: Error) => void,
+  ) => Store & { client: { close(): Promise<void> } };
+}
+
 declare module 'express-mysql-session' {
   import type session from 'express-session';
 
@@ -16,5 +46,18 @@ declare module 'express-mysql-session' {
     expressSession: typeof session,
   ): new (
     options: Options,
-  ) => session.Store & { onReady(): Promise<void> };
+  ) => session.Store & { onReady(): Promise<void>; close(): Promise<void> };
+}
+
+declare module 'session-file-store' {
+  import type { Store } from 'express-session';
+
+  interface Options {
+    path: string;
+    logFn(message: string): void;
+    /** Set by the store. */
+    reapIntervalObject: NodeJS.Timeout | undefined;
+  }
+
+  export default function connect(session: { Store: typeof Store }): new (options: Options) => Store;
 }
