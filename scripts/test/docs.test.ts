@@ -41,6 +41,11 @@ const commands: Record<string, string> = {
   "npm run races -- --store peers --rounds 1000 --scenario 'logout while a slow request changes the session'":
     'apps/races/test/races.test.ts',
   'npm run races -- --cost': 'apps/races/test/cost.test.ts',
+  'npm run matrix -- --json docs/matrix.json --markdown docs/matrix.md --html docs/matrix.html':
+    'apps/matrix/test/main.test.ts',
+  'npm run matrix -- --from docs/matrix.json --markdown docs/matrix.md --html docs/matrix.html':
+    'apps/matrix/test/docs.test.ts',
+  'npm run matrix -- --store connect-redis-10 --only RACE-001': 'apps/matrix/test/main.test.ts',
   'npm install --save-dev @session-stores/conformance express-session': 'scripts/test/packages.test.ts',
   'npx @session-stores/conformance harness.js': 'packages/conformance/test/readme.test.ts',
   'npx @session-stores/conformance harness.js --only CALLBACK-010':

@@ -18,7 +18,7 @@ const run = promisify(execFile);
 export const documents = [
   'README.md',
   'CONTRIBUTING.md',
-  ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`),
+  ...readdirSync(join(root, 'docs')).flatMap((name) => (name.endsWith('.md') ? [`docs/${name}`] : [])),
   ...publicPackages.map(({ path }) => `${path}/README.md`),
 ];
 
