@@ -60,11 +60,14 @@ export async function judge(
   const { totals: _, ...report } = reportOf([], about);
   return {
     ...{ name, ours: kind.ours, ...report, ...(driver && { driver }), seconds },
-    results: results.map((result) => ({ ...result, evidence: withoutPlaces(result.evidence) })),
+    results: results.map(({ id, status, evidence, ms }) => {
+      return { id, status, evidence: withoutPlaces(evidence, home.url), ms };
+    }),
   };
 }
 
-/** Stack traces tell where this repository is, which says nothing elsewhere. */
-function withoutPlaces(evidence: string): string {
-  return evidence.replaceAll(`file://${root}`, '').replaceAll(root, '');
+/** Errors tell where this repository is, and the folder or server, which says nothing elsewhere; its URL may have a password. */
+function withoutPlaces(evidence: string, url: string): string {
+  const places = [`file://${root}`, root, ...(url === '' ? [] : [`${url}/`, url])];
+  return places.reduce((text, place) => text.replaceAll(place, ''), evidence);
 }

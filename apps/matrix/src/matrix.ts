@@ -1,6 +1,9 @@
 import type { Level, Product, Report, Requirement, Result, Status } from '@session-stores/conformance';
 import type { StoreName } from '@session-stores/every-store';
 
+/** What was found, and how long it took, in milliseconds. */
+type Found = Pick<Result, 'id' | 'status' | 'evidence' | 'ms'>;
+
 /** What became of one store. */
 export interface Judged extends Omit<Report, 'results' | 'totals'> {
   readonly name: StoreName;
@@ -10,7 +13,7 @@ export interface Judged extends Omit<Report, 'results' | 'totals'> {
   readonly driver?: Product;
   /** How long it took. */
   readonly seconds: number;
-  readonly results: readonly Result[];
+  readonly results: readonly Found[];
 }
 
 /** A store that could not be judged here, and why. */
@@ -30,7 +33,7 @@ export interface Matrix {
 }
 
 /** A result, with what was asked for. */
-export type Entry = Result & Asked;
+export type Entry = Found & Asked;
 
 /** What became of a store, in the order of the requirements. */
 export function entriesOf(requirements: readonly Asked[], { results }: Judged): readonly Entry[] {
