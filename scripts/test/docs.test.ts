@@ -46,7 +46,15 @@ const commands: Record<string, string> = {
   'npm run matrix -- --from docs/matrix.json --markdown docs/matrix.md --html docs/matrix.html':
     'apps/matrix/test/docs.test.ts',
   'npm run matrix -- --store connect-redis-10 --only RACE-001': 'apps/matrix/test/main.test.ts',
-  'npm install --save-dev @session-stores/conformance express-session': 'scripts/test/packages.test.ts',
+  'npm init --yes': 'scripts/test/outside.test.ts',
+  'npm pkg set type=module': 'scripts/test/outside.test.ts',
+  'npm install express-session @session-stores/core': 'scripts/test/outside.test.ts',
+  'npm install --save-dev @session-stores/conformance @types/express-session @types/node typescript':
+    'scripts/test/outside.test.ts',
+  'npx tsc novel-store.ts --strict --target es2023 --module nodenext --declaration':
+    'scripts/test/outside.test.ts',
+  'node --test': 'scripts/test/outside.test.ts',
+  'npm install --save-dev @session-stores/conformance express-session': 'scripts/test/outside.test.ts',
   'npx @session-stores/conformance harness.js': 'packages/conformance/test/readme.test.ts',
   'npx @session-stores/conformance harness.js --only CALLBACK-010':
     'packages/conformance/test/readme.test.ts',
