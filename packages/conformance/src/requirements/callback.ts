@@ -179,7 +179,7 @@ export const callback = group('CALLBACK', [
   },
   {
     id: 'CALLBACK-013',
-    level: 'MUST',
+    level: 'SHOULD',
     title: 'A callback that throws is not called again',
     source: source.onError,
     why: 'The rest of the request runs a second time, with an error that it caused itself.',

@@ -49,7 +49,7 @@ async function timed<T>(call: () => Promise<T>): Promise<Moment & { result: T }>
 export const capability = group('CAPABILITY', [
   {
     id: 'CAPABILITY-001',
-    level: 'MUST',
+    level: 'SHOULD',
     title: 'Another process has the same sessions just when the store says so',
     source: source.get,
     why: 'With a second process half of the users are logged out; or one application reads what another was to keep.',
@@ -69,7 +69,7 @@ export const capability = group('CAPABILITY', [
   },
   {
     id: 'CAPABILITY-002',
-    level: 'MUST',
+    level: 'SHOULD',
     title: 'The server deletes what has expired just when the store says so',
     source: source.idle,
     why: 'Where nobody deletes, the server fills up; where two do, the second one is work for nothing.',

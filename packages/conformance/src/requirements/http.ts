@@ -261,7 +261,7 @@ export const http = group('HTTP', [
   },
   {
     id: 'HTTP-013',
-    level: 'MUST',
+    level: 'SHOULD',
     title: 'A session that ends during a request is no error',
     source: source.onError,
     why: 'A slow page fails for the user who stayed on it too long, or the error arrives after the answer.',

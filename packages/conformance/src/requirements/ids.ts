@@ -171,6 +171,7 @@ const families: readonly {
   },
   {
     id: 'IDS-012',
+    level: 'SHOULD',
     title: 'Ids that are not well-formed Unicode are refused or compared exactly',
     why: 'Encoded as UTF-8 they all become the same replacement character.',
     ids: ['a\ud800', 'a\ud801', 'a\udc00', 'a\ufffd', '\udc00\ud800'],

@@ -93,7 +93,7 @@ const stragglers: readonly RequiredMeeting[] = [
   },
   {
     id: 'RACE-019',
-    level: 'MUST',
+    level: 'SHOULD',
     title: 'A slow request that changes only the cookie does not undo a log-out',
     source: source.callsTouch,
     why: 'The middleware sends it as touch; "remember me" must not remember whom the user asked to forget.',

@@ -161,7 +161,7 @@ export const race = group('RACE', [
   },
   {
     id: 'RACE-007',
-    level: 'MUST',
+    level: 'SHOULD',
     title: 'A slow request that only reads the session does not undo a log-out',
     source: source.callsTouch,
     why: 'The user believes to be logged out, and leaves.',

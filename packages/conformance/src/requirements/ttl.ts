@@ -298,7 +298,7 @@ export const ttl = group('TTL', [
   },
   {
     id: 'TTL-018',
-    level: 'MUST',
+    level: 'SHOULD',
     title: 'touch does not bring back a session that has ended',
     source: source.idle,
     why: 'An ended login opens again, because the server had not yet removed it.',
