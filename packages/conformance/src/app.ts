@@ -75,6 +75,8 @@ export async function serve(store: AnyStore, options: SessionOptions, routes: Ro
         if (res.headersSent) return;
         res.statusCode = 500;
         res.end(JSON.stringify(String(failure)));
+        // The middleware ends an answer once: one that failed in that very moment gets no other end.
+        if (!res.headersSent) res.destroy();
       });
     });
   });

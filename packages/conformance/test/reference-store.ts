@@ -226,6 +226,8 @@ export function subjectOn(
       return row && row.end - Date.now();
     },
     cleanUp: (store) => server.atomically(() => store.keys().map((key) => server.delete(key))),
+    // Nothing happens by itself there, so that a look soon afterwards says as much as one later.
+    expiryLagMs: 100,
     fallbackMs: FALLBACK_MS,
     maxBytes: MAX_BYTES,
   };
