@@ -56,7 +56,7 @@ export class Calls {
   async get(sid: string): Promise<SessionData | null> {
     const value = await this.#call('get', sid);
     if (value === null || value === undefined) return null;
-    assert.ok(isSession(value), `get answered with ${show(value)} instead of a session with a cookie`);
+    if (!isSession(value)) assert.fail(`get answered with ${show(value)} instead of a session with a cookie`);
     return value;
   }
 
@@ -118,8 +118,9 @@ export class Calls {
 /** How something that takes a callback answers: by it, or by throwing. Silence is a failed assertion. */
 export function answerOf(what: string, call: (callback: Callback) => unknown): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    const silent = new AssertionError({ message: `${what} did not call back within ${ANSWER_MS} ms` });
-    const timer = setTimeout(reject, ANSWER_MS, silent);
+    const timer = setTimeout(() => {
+      reject(new AssertionError({ message: `${what} did not call back within ${ANSWER_MS} ms` }));
+    }, ANSWER_MS);
     const answer = (outcome: Outcome) => {
       clearTimeout(timer);
       resolve(outcome);

@@ -32,17 +32,17 @@ const isRefused = (makeValue: () => unknown) => {
 };
 
 /** It is stored as a whole, or refused and nothing is changed. */
-const comesBackOrIsRefused = (makeValue: () => unknown) => {
+const comesBackOrIsRefused = (makeValues: () => readonly unknown[]) => {
   return async (t: Context) => {
-    const sid = await t.stored({ value: 'before' });
-    const value = makeValue();
-    const { error } = await t.attempt('set', sid, t.session({ value }));
-    const found = (await t.get(sid))?.['value'];
-    const isKept = isDeepStrictEqual(found, error ? 'before' : value);
-    assert.ok(
-      isKept,
-      `set answered with ${error ? 'an error' : 'success'}, get with ${show(found).slice(0, 60)}`,
-    );
+    for (const value of makeValues()) {
+      const sid = await t.stored({ value: 'before' });
+      const { error } = await t.attempt('set', sid, t.session({ value }));
+      const found = (await t.get(sid))?.['value'];
+      if (isDeepStrictEqual(found, error ? 'before' : value)) continue;
+      assert.fail(
+        `set answered with ${error ? 'an error' : 'success'}, get with ${show(found).slice(0, 60)}`,
+      );
+    }
   };
 };
 
@@ -151,7 +151,7 @@ export const data = group('DATA', [
     title: 'Keys with dots, dollars, digits and spaces come back as they were',
     source: source.json,
     why: 'Carts are keyed by article numbers and domains; some databases read paths and operators into them.',
-    run: comesBack({ 'a.b': 1, $set: 2, $: 3, '': 4, 'c d': 5, '7': 6, '.': 7, "it's": 8, 'a\0b': 9 }),
+    run: comesBack({ 'a.b': 1, $set: 2, $: 3, '': 4, 'c d': 5, '7': 6, '.': 7, "it's": 8 }),
   },
   {
     id: 'DATA-009',
@@ -210,11 +210,11 @@ export const data = group('DATA', [
     title: 'A session of one megabyte comes back as it was, or is refused with an error and the old one kept',
     source: source.set,
     why: 'Cut off in the middle it is no JSON any more, and the user cannot even log in again.',
-    run: comesBackOrIsRefused(() => Array.from({ length: 10_000 }, (_, i) => `${i} ${'é😀x'.repeat(12)}`)),
+    run: comesBackOrIsRefused(() => [Array.from({ length: 10_000 }, (_, i) => `${i} ${'é😀x'.repeat(12)}`)]),
   },
   {
     id: 'DATA-013',
-    level: 'MUST',
+    level: 'SHOULD',
     title: 'A BigInt is refused with an error, and the old session kept',
     source: source.onError,
     why: 'Silence loses what the user did; a broken write loses the whole session.',
@@ -222,7 +222,7 @@ export const data = group('DATA', [
   },
   {
     id: 'DATA-014',
-    level: 'MUST',
+    level: 'SHOULD',
     title: 'A circular structure is refused with an error, and the old session kept',
     source: source.onError,
     why: 'Silence loses what the user did; a broken write loses the whole session.',
@@ -234,7 +234,7 @@ export const data = group('DATA', [
   },
   {
     id: 'DATA-015',
-    level: 'MUST',
+    level: 'SHOULD',
     title: 'A getter or toJSON that throws is an error, and the old session kept',
     source: source.onError,
     why: 'Silence loses what the user did; a broken write loses the whole session.',
@@ -297,7 +297,7 @@ export const data = group('DATA', [
       'Data nested five hundred deep comes back as it was, or is refused with an error and the old session kept',
     source: source.set,
     why: 'What one request body can nest must not cost the session.',
-    run: comesBackOrIsRefused(() => nested(500)),
+    run: comesBackOrIsRefused(() => [nested(500)]),
   },
   {
     id: 'DATA-020',
@@ -305,18 +305,19 @@ export const data = group('DATA', [
     title: 'Ten thousand keys come back as they were, or are refused with an error and the old session kept',
     source: source.set,
     why: 'A cart or cache that has grown must not cost the session.',
-    run: comesBackOrIsRefused(() =>
+    run: comesBackOrIsRefused(() => [
       Object.fromEntries(Array.from({ length: 10_000 }, (_, n) => [`key ${n}`, { n }])),
-    ),
+    ]),
   },
   {
     id: 'DATA-021',
     level: 'MUST',
-    title: "Objects that look like a database's own notation come back as they were",
+    title:
+      "Objects that look like a database's own notation come back as they were, or are refused with an error and the old session kept",
     source: source.json,
     why: 'Read as an operator, a path or a type, the data of one user commands the database.',
-    run: comesBack(
-      ...[
+    run: comesBackOrIsRefused(() =>
+      [
         { $set: { user: 'root' } },
         { $unset: { user: 1 } },
         { $ne: null },
@@ -354,8 +355,7 @@ export const data = group('DATA', [
         { $inc: { n: 1 } },
         { '': '' },
       ]) {
-        const { cookie: _, ...found } = (await t.get(await t.stored(data))) ?? {};
-        assert.deepEqual(found, data);
+        holds(await t.get(await t.stored(data)), data);
       }
     },
   },
@@ -366,7 +366,7 @@ export const data = group('DATA', [
       'Keys with lone surrogates come back as they were, or are refused with an error and the old session kept',
     source: source.json,
     why: 'Encoded as UTF-8 they all become the same key, and all but one value are lost.',
-    run: comesBackOrIsRefused(() => ({ '\ud83d': 1, '\ud83e': 2, '\udc00': 3, '\ufffd': 4 })),
+    run: comesBackOrIsRefused(() => [{ '\ud83d': 1, '\ud83e': 2, '\udc00': 3, '\ufffd': 4 }]),
   },
   {
     id: 'DATA-024',
@@ -424,5 +424,13 @@ export const data = group('DATA', [
       const found = await t.get(sid);
       assert.ok(found?.['value'] === value && found['n'] === 1, 'it did not come back as it was changed');
     },
+  },
+  {
+    id: 'DATA-027',
+    level: 'SHOULD',
+    title: 'Keys with NUL come back as they were, or are refused with an error and the old session kept',
+    source: source.json,
+    why: 'Where text ends at NUL, a key becomes another one, and its value that of a stranger.',
+    run: comesBackOrIsRefused(() => [{ 'a\0b': 1, a: 2 }, { '\0': 1 }]),
   },
 ]);
