@@ -116,7 +116,8 @@ export const ttl = group('TTL', [
     source: source.expires,
     why: 'Zero or negative lifetimes are how applications end sessions; taken for "no limit" they do the opposite.',
     run: async (t) => {
-      for (const maxAge of [0, -1, -HOUR]) {
+      // Several times: what is left of a lifetime of 0 is 0 only within that very millisecond.
+      for (const maxAge of [0, 0, 0, 0, 0, -1, -HOUR]) {
         const sid = t.sid();
         const session = t.session({}, maxAge);
         await t.set(sid, session);
