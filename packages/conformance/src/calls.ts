@@ -4,7 +4,7 @@ import type { AnyStore, Callback } from './harness.js';
 import { Unsupported } from './requirement.js';
 
 /** How long a store may take to answer one call before the suite calls it silent. */
-const ANSWER_MS = 20_000;
+export const ANSWER_MS = 20_000;
 
 export type Method = 'get' | 'set' | 'destroy' | 'touch' | 'all' | 'length' | 'clear';
 
@@ -116,11 +116,15 @@ export class Calls {
 }
 
 /** How something that takes a callback answers: by it, or by throwing. Silence is a failed assertion. */
-export function answerOf(what: string, call: (callback: Callback) => unknown): Promise<Outcome> {
+export function answerOf(
+  what: string,
+  call: (callback: Callback) => unknown,
+  withinMs = ANSWER_MS,
+): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
-      reject(new AssertionError({ message: `${what} did not call back within ${ANSWER_MS} ms` }));
-    }, ANSWER_MS);
+      reject(new AssertionError({ message: `${what} did not call back within ${withinMs} ms` }));
+    }, withinMs);
     const answer = (outcome: Outcome) => {
       clearTimeout(timer);
       resolve(outcome);

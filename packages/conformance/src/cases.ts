@@ -3,7 +3,10 @@ import { judge } from './judge.js';
 import type { Group } from './requirement.js';
 import { requirements } from './requirements/index.js';
 
-/** Lists are exact: an id that is listed and passes is a failure, like one that fails and is not listed. */
+/**
+ * Lists are of ids, and of groups for all that is in them. They are exact: an id that is listed and passes is a failure, like one that
+ * fails and is not listed.
+ */
 export interface Expectations {
   /** Requirements that this store is known not to meet, of whatever level. */
   readonly knownFailures?: readonly string[];
@@ -28,8 +31,9 @@ export interface Case {
  */
 export function casesOf<S extends AnyStore>(
   harness: Harness<S>,
-  { knownFailures = [], unsupported = [] }: Expectations,
+  expectations: Expectations,
 ): readonly Case[] {
+  const [knownFailures, unsupported] = [idsIn(expectations.knownFailures), idsIn(expectations.unsupported)];
   for (const id of [...knownFailures, ...unsupported]) {
     if (!requirements.some((requirement) => requirement.id === id)) {
       throw new TypeError(`testStore: there is no requirement ${id}`);
@@ -53,5 +57,13 @@ export function casesOf<S extends AnyStore>(
         );
       },
     };
+  });
+}
+
+/** The ids that a list names, by themselves or by their group. */
+function idsIn(list: readonly string[] = []): readonly string[] {
+  return list.flatMap((name) => {
+    const members = requirements.filter(({ group }) => group === name);
+    return members.length > 0 ? members.map(({ id }) => id) : [name];
   });
 }

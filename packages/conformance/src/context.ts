@@ -3,9 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import session from 'express-session';
 import { type App, type Routes, type SessionOptions, serve } from './app.js';
-import { Calls, type LiveRequest, type SessionCookie, type SessionData, show } from './calls.js';
+import { ANSWER_MS, Calls, type LiveRequest, type SessionCookie, type SessionData, show } from './calls.js';
 import { serveElsewhere } from './elsewhere.js';
-import type { Answer, AnyStore, Capabilities, Subject } from './harness.js';
+import type { Answer, AnyStore, Capabilities, Interruptible, Subject } from './harness.js';
 import { Inconclusive, Unsupported } from './requirement.js';
 import { Site, serveVisits, type Visited } from './visits.js';
 
@@ -66,6 +66,30 @@ export class Context extends Calls {
     const store = await subject.connect();
     this.#onEnd.push(() => subject.cleanUp?.(store));
     return new Calls(store);
+  }
+
+  /** A store whose server goes away and comes back. It is back when the requirement ends. */
+  async interruptible(): Promise<Required<Interruptible>> {
+    const { subject } = this;
+    if (!subject.interruptible)
+      throw new Unsupported('the harness has no connection that it could interrupt');
+    const made = await subject.interruptible();
+    const { store, withinMs = ANSWER_MS } = made;
+    const restore = async () => void (await made.restore());
+    this.#onEnd.push(() => subject.cleanUp?.(store));
+    this.#onEnd.push(async () => {
+      await restore();
+      // The clean-up is spared a store that has not yet noticed; whether it does is judged where that is asked.
+      await this.untilWorking(new Calls(store), withinMs).catch(() => {});
+    });
+    return { store, interrupt: () => made.interrupt(), restore, withinMs };
+  }
+
+  /** Polls until a store answers without an error. */
+  untilWorking(calls: Calls, boundMs: number): Promise<void> {
+    const sid = this.sid();
+    const works = async () => !(await calls.attempt('get', sid)).error;
+    return this.until('the server is back, and the store works', boundMs, works);
   }
 
   /** A store that shares nothing with this one, made by the harness like this one. */

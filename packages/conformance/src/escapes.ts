@@ -1,4 +1,6 @@
+import assert from 'node:assert/strict';
 import { setImmediate as tick } from 'node:timers/promises';
+import { show } from './calls.js';
 
 const EVENTS = ['uncaughtException', 'unhandledRejection'] as const;
 
@@ -36,6 +38,17 @@ export async function escapes(step: () => Promise<unknown>): Promise<unknown[]> 
     giveBack();
   }
   return seen;
+}
+
+/** Asserts that nothing of a step is thrown, or escapes to the process. */
+export async function leavesProcessAlone(step: () => Promise<void>): Promise<void> {
+  const escaped = await escapes(async () => {
+    await step().catch((error: unknown) => {
+      if (error instanceof assert.AssertionError) throw error;
+      assert.fail(`a call threw: ${show(error)}`);
+    });
+  });
+  assert.deepEqual(escaped.map(show), [], 'errors reached the process');
 }
 
 const hearers = new Set<Hear>();

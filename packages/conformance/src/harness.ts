@@ -42,6 +42,17 @@ export interface Elsewhere {
   readonly options?: unknown;
 }
 
+/** A store whose server can be taken away from it. */
+export interface Interruptible<S extends AnyStore = AnyStore> {
+  readonly store: S;
+  /** Ends its connections to the server, and lets it make no others. */
+  interrupt(): Answer<unknown>;
+  /** Lets it connect again. Called at the end of the requirement as well. */
+  restore(): Answer<unknown>;
+  /** How long the store, as made here, may take to answer meanwhile, and then to work again, in milliseconds. Default 20000. */
+  readonly withinMs?: number;
+}
+
 /** The store to be judged, and what the suite may know about it beyond the contract. */
 export interface Subject<S extends AnyStore = AnyStore> {
   readonly store: S;
@@ -50,11 +61,16 @@ export interface Subject<S extends AnyStore = AnyStore> {
   /** Makes such a store in another process, which ends with the requirement. Without it, what needs one is `unsupported`. */
   readonly elsewhere?: Elsewhere;
   /**
+   * Makes a store whose server the suite may take away and give back. Nothing else runs meanwhile, so that it may be the server itself
+   * that is stopped. Without it, what is asked of a store whose server fails is `unsupported`.
+   */
+  interruptible?(): Answer<Interruptible<S>>;
+  /**
    * Milliseconds until this session ends, read from the server itself; `undefined` when it is not there, `Infinity`
    * when it never ends. Without it, what can only be seen there is `unsupported`.
    */
   deadline?(sid: string): Answer<number | undefined>;
-  /** Called once for the store and once for every store that `connect` made, when a requirement is done with them. */
+  /** Called once for the store and once for every store that `connect` or `interruptible` made, when a requirement is done with them. */
   cleanUp?(store: S): Answer<unknown>;
   /** What the store can do, as far as it does not say so itself by a property of this name. */
   readonly capabilities?: Capabilities;

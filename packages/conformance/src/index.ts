@@ -11,7 +11,16 @@ export type {
 } from './calls.js';
 export { type About, type Product, UnfitHarness } from './contain.js';
 export type { Context } from './context.js';
-export type { Answer, AnyStore, Callback, Capabilities, Elsewhere, Harness, Subject } from './harness.js';
+export type {
+  Answer,
+  AnyStore,
+  Callback,
+  Capabilities,
+  Elsewhere,
+  Harness,
+  Interruptible,
+  Subject,
+} from './harness.js';
 export { judge, type Result, type Status } from './judge.js';
 export { type Report, reportOf } from './report.js';
 export { junitOf } from './report-junit.js';

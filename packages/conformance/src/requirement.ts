@@ -10,6 +10,7 @@ export const groups = [
   'ISOLATION',
   'HTTP',
   'RACE',
+  'FAULT',
   'CAPABILITY',
 ] as const;
 export type Group = (typeof groups)[number];

@@ -41,6 +41,7 @@ testStore(
       ...['RACE-036', 'RACE-037', 'RACE-038', 'RACE-039', 'RACE-040'],
     ],
     unsupported: [
+      'FAULT',
       // An entry has no deadline but its cookie, and there is no limit.
       ...['TTL-009', 'TTL-023', 'TTL-024', 'DATA-025', 'DATA-026', 'CAPABILITY-003'],
       // It is in the memory of one process, and does not say so.

@@ -50,7 +50,7 @@ export const mutants: Record<string, { store: typeof ReferenceStore; caught: str
         );
       }
     },
-    caught: 'CALLBACK-002 CALLBACK-008 CALLBACK-013',
+    caught: 'CALLBACK-002 CALLBACK-008 CALLBACK-013 FAULT-002',
   },
   'touch revives what has ended': {
     store: class extends ReferenceStore {
@@ -259,7 +259,7 @@ export const mutants: Record<string, { store: typeof ReferenceStore; caught: str
         return super.set(sid, data, callback && (() => callback(null)));
       }
     },
-    caught: 'DATA-013 DATA-014 DATA-015 DATA-025 CALLBACK-008 CALLBACK-009',
+    caught: 'DATA-013 DATA-014 DATA-015 DATA-025 CALLBACK-008 CALLBACK-009 FAULT-004',
   },
   'a rejected promise is left alone': {
     store: class extends ReferenceStore {
@@ -267,7 +267,7 @@ export const mutants: Record<string, { store: typeof ReferenceStore; caught: str
         return super.answer(callback, work)?.then((value) => value);
       }
     },
-    caught: 'CALLBACK-012',
+    caught: 'CALLBACK-012 FAULT-006',
   },
   'a callback is called inside the try': {
     store: class extends ReferenceStore {
@@ -712,8 +712,7 @@ export const mutants: Record<string, { store: typeof ReferenceStore; caught: str
   'set takes its time to look at the session': {
     store: class extends ReferenceStore {
       override set(...[sid, data, callback]: Args<'set'>) {
-        const later = Promise.resolve().then(() => super.set(sid, data));
-        return this.answer(callback, () => later);
+        return this.answer(callback, () => Promise.resolve().then(() => super.set(sid, data)));
       }
     },
     caught: 'RACE-012 RACE-013',
@@ -778,7 +777,7 @@ export const mutants: Record<string, { store: typeof ReferenceStore; caught: str
         return super.destroy(sid, callback);
       }
     },
-    caught: 'CALLBACK-010 CALLBACK-015 HTTP-006',
+    caught: 'CALLBACK-010 CALLBACK-015 HTTP-006 FAULT-006',
   },
   'sessions without an end are refused': {
     store: class extends ReferenceStore {
@@ -989,7 +988,7 @@ export const mutants: Record<string, { store: typeof ReferenceStore; caught: str
       }
     },
     caught:
-      'CONTRACT-005 CONTRACT-008 CONTRACT-017 TTL-002 TTL-003 TTL-004 TTL-005 TTL-006 TTL-011 TTL-014 TTL-016 TTL-018 IDS-001 IDS-002 IDS-003 IDS-010 IDS-020 CALLBACK-001 CALLBACK-002 CALLBACK-003 CALLBACK-004 CALLBACK-005 CALLBACK-006 CALLBACK-007 CALLBACK-008 CALLBACK-010 CALLBACK-011 CALLBACK-012 CALLBACK-013 CALLBACK-014 ISOLATION-006 ISOLATION-009 ISOLATION-010 HTTP-002 HTTP-005 HTTP-006 HTTP-007 HTTP-013 HTTP-015 RACE-001 RACE-002 RACE-004 RACE-005 RACE-006 RACE-007 RACE-008 RACE-009 RACE-011 RACE-012 RACE-015 RACE-016 RACE-017 RACE-018 RACE-019 RACE-020 RACE-021 RACE-022 RACE-034 RACE-039 RACE-041',
+      'CONTRACT-005 CONTRACT-008 CONTRACT-017 TTL-002 TTL-003 TTL-004 TTL-005 TTL-006 TTL-011 TTL-014 TTL-016 TTL-018 IDS-001 IDS-002 IDS-003 IDS-010 IDS-020 CALLBACK-001 CALLBACK-002 CALLBACK-003 CALLBACK-004 CALLBACK-005 CALLBACK-006 CALLBACK-007 CALLBACK-008 CALLBACK-010 CALLBACK-011 CALLBACK-012 CALLBACK-013 CALLBACK-014 ISOLATION-006 ISOLATION-009 ISOLATION-010 HTTP-002 HTTP-005 HTTP-006 HTTP-007 HTTP-013 HTTP-015 RACE-001 RACE-002 RACE-004 RACE-005 RACE-006 RACE-007 RACE-008 RACE-009 RACE-011 RACE-012 RACE-015 RACE-016 RACE-017 RACE-018 RACE-019 RACE-020 RACE-021 RACE-022 RACE-034 RACE-039 RACE-041 FAULT-004 FAULT-005',
   },
   'numbers become text': {
     store: class extends ReferenceStore {
@@ -1097,7 +1096,7 @@ export const mutants: Record<string, { store: typeof ReferenceStore; caught: str
         return super.clear(callback && twice(callback));
       }
     },
-    caught: 'CALLBACK-003 CALLBACK-004 CALLBACK-005 CALLBACK-006 CALLBACK-007 CALLBACK-013',
+    caught: 'CALLBACK-003 CALLBACK-004 CALLBACK-005 CALLBACK-006 CALLBACK-007 CALLBACK-013 FAULT-002',
   },
   'what all answered with is live': {
     store: class extends ReferenceStore {
@@ -1145,6 +1144,81 @@ export const mutants: Record<string, { store: typeof ReferenceStore; caught: str
       }
     },
     caught: 'TTL-022 HTTP-009 HTTP-011 HTTP-012 RACE-034 RACE-038 RACE-041',
+  },
+  'calls wait for the server': {
+    store: class extends ReferenceStore {
+      readonly waiting: (() => void)[] = [];
+      override answer<T>(...[callback, work]: Parameters<typeof ReferenceStore.prototype.answer<T>>) {
+        if (this.isOnline || !callback) return super.answer(callback, work);
+        this.waiting.push(() => super.answer(callback, work));
+        return undefined;
+      }
+      override setOnline(isOnline: boolean) {
+        super.setOnline(isOnline);
+        for (const go of isOnline ? this.waiting.splice(0) : []) go();
+      }
+    },
+    caught: 'FAULT-001',
+  },
+  'what has failed is tried and answered again': {
+    store: class extends ReferenceStore {
+      readonly failed: (() => void)[] = [];
+      override get(...[sid, callback]: Args<'get'>) {
+        if (!this.isOnline && callback) this.failed.push(() => super.get(sid, callback));
+        return super.get(sid, callback);
+      }
+      override setOnline(isOnline: boolean) {
+        super.setOnline(isOnline);
+        for (const again of isOnline ? this.failed.splice(0) : []) again();
+      }
+    },
+    caught: 'FAULT-002',
+  },
+  'a server that is away has no sessions': {
+    store: class extends ReferenceStore {
+      override get(...[sid, callback]: Args<'get'>) {
+        return super.get(sid, callback && ((error, found) => callback(this.isOnline ? error : null, found)));
+      }
+    },
+    caught: 'FAULT-003',
+  },
+  'destroy is confirmed whether or not the server has heard of it': {
+    store: class extends ReferenceStore {
+      override destroy(...[sid, callback]: Args<'destroy'>) {
+        return super.destroy(sid, callback && (() => callback(null)));
+      }
+    },
+    caught: 'FAULT-004',
+  },
+  'what has failed is kept in a queue': {
+    store: class extends ReferenceStore {
+      readonly queue: (() => void)[] = [];
+      override set(...[sid, data, callback]: Args<'set'>) {
+        if (!this.isOnline) this.queue.push(() => void super.set(sid, data));
+        return super.set(sid, data, callback);
+      }
+      override setOnline(isOnline: boolean) {
+        super.setOnline(isOnline);
+        for (const late of isOnline ? this.queue.splice(0) : []) late();
+      }
+    },
+    caught: 'FAULT-005',
+  },
+  'destroy without a callback rejects when the server is away': {
+    store: class extends ReferenceStore {
+      override destroy(...[sid, callback]: Args<'destroy'>) {
+        return super.destroy(sid, callback)?.then((value) => value);
+      }
+    },
+    caught: 'FAULT-006',
+  },
+  'a server that was away once is away for ever': {
+    store: class extends ReferenceStore {
+      override setOnline(isOnline: boolean) {
+        super.setOnline(isOnline && this.isOnline);
+      }
+    },
+    caught: 'FAULT-002 FAULT-004 FAULT-005 FAULT-006 FAULT-007',
   },
 };
 

@@ -62,6 +62,8 @@ export class ReferenceStore extends session.Store {
   readonly prefix: string;
   readonly maxBytes: number = MAX_BYTES;
   readonly merger = new Merge();
+  /** Whether its server is within reach. */
+  isOnline = true;
   /** What is known of a request's session, by the object: its id, and what it was when it was loaded or last saved. */
   readonly known = new WeakMap<object, { sid: string; base: Saved }>();
 
@@ -145,7 +147,7 @@ export class ReferenceStore extends session.Store {
   }
 
   answer<T>(callback: Callback<T> | undefined, work: () => T | Promise<T>): Promise<T> | undefined {
-    const done = new Promise<T>((resolve) => resolve(this.server.atomically(work)));
+    const done = new Promise<T>((resolve) => resolve(this.reach().atomically(work)));
     // Marks the rejection as handled: a caller who waits for nothing is not to be ended by it.
     done.catch(() => {});
     if (!callback) return done;
@@ -154,6 +156,15 @@ export class ReferenceStore extends session.Store {
       (error) => setImmediate(callback, error),
     );
     return undefined;
+  }
+
+  setOnline(isOnline: boolean): void {
+    this.isOnline = isOnline;
+  }
+
+  reach(): Server {
+    if (!this.isOnline) throw new Error('the server is away');
+    return this.server;
   }
 
   serialize(data: SessionData): string {
@@ -221,6 +232,15 @@ export function subjectOn(
   return {
     store: new Store(server, prefix),
     connect: () => new Store(server, prefix),
+    interruptible: () => {
+      const store = new Store(server, prefix);
+      return {
+        store,
+        interrupt: () => store.setOnline(false),
+        restore: () => store.setOnline(true),
+        withinMs: 500,
+      };
+    },
     deadline: (sid) => {
       const row = server.atomically(() => server.get(`${prefix}:${sid}`));
       return row && row.end - Date.now();

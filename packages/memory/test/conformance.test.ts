@@ -11,6 +11,7 @@ testStore(
   }),
   {
     unsupported: [
+      'FAULT',
       // No server: no deadline to read from it, and no limit but the memory.
       ...['TTL-009', 'TTL-023', 'TTL-024', 'DATA-025', 'DATA-026', 'CAPABILITY-002', 'CAPABILITY-003'],
       // Nor a second connection to it, for this process or another.

@@ -1,4 +1,5 @@
 import { testStore } from '@session-stores/conformance/vitest';
+import { behindProxy } from '@session-stores/test-kit';
 import { Pool } from 'pg';
 import { afterAll } from 'vitest';
 import { PostgresStore, type PostgresStoreOptions } from '../src/index.js';
@@ -33,9 +34,18 @@ onPostgres('conformance', ({ url }) => {
     };
   };
 
+  const byString = harness(() => ({ connectionString: url, max: 3 }));
   testStore(
     'PostgresStore with a connection string',
-    harness(() => ({ connectionString: url, max: 3 })),
+    async () => ({
+      ...(await byString()),
+      interruptible: () =>
+        behindProxy(
+          url,
+          (connectionString) =>
+            new PostgresStore({ connectionString, table: uniqueTable(), timeoutMs: 3_000 }),
+        ),
+    }),
     NO_LIMIT,
   );
 
@@ -47,6 +57,7 @@ onPostgres('conformance', ({ url }) => {
   testStore(
     'PostgresStore with a pool, on the table of connect-pg-simple',
     harness(() => ({ pool }), peerTable),
-    NO_LIMIT,
+    // A pool reaches its server by itself.
+    { unsupported: [...NO_LIMIT.unsupported, 'FAULT'] },
   );
 });

@@ -7,6 +7,6 @@ export { type Lockable, testLocked, writes } from './locked-suite.js';
 export { promised, type SharedData, testMigration } from './migration.js';
 export { type Ended, runModule } from './module.js';
 export { type RefusedOptions, testOptions } from './options-suite.js';
-export { type Proxy, startProxy } from './proxy.js';
+export { behindProxy, type Proxy, startProxy } from './proxy.js';
 export { sessionWith } from './sessions.js';
 export { testTwoStores } from './two-stores-suite.js';

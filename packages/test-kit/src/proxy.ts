@@ -10,6 +10,9 @@ export interface Proxy {
   cut(): void;
   /** From now on the server hears everything, and nobody hears the server; until the connections are cut. */
   mute(): void;
+  /** Closes the connections that are open, and lets nobody reach the server until `restore`. */
+  interrupt(): void;
+  restore(): void;
 }
 
 /** A proxy that ends with the test. */
@@ -23,7 +26,9 @@ export async function startProxy(url: string): Promise<Proxy> {
     return socket.setNoDelay();
   };
   let muted = false;
+  let interrupted = false;
   const proxy = createServer((near) => {
+    if (interrupted) return void near.destroy();
     const far = keep(connect(Number(target.port), target.hostname));
     keep(near).on('data', (bytes) => far.write(bytes));
     far.on('data', (bytes) => muted || near.write(bytes));
@@ -49,5 +54,18 @@ export async function startProxy(url: string): Promise<Proxy> {
     mute() {
       muted = true;
     },
+    interrupt() {
+      interrupted = true;
+      cut();
+    },
+    restore() {
+      interrupted = false;
+    },
   };
+}
+
+/** What the conformance suite calls an interruptible store: one whose server it can take away. It ends with the test. */
+export async function behindProxy<S>(url: string, open: (url: string) => S) {
+  const { interrupt, restore, ...proxy } = await startProxy(url);
+  return { store: open(proxy.url), interrupt, restore };
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { setImmediate as tick } from 'node:timers/promises';
 import { answerOf, type Method, type Outcome, show } from '../calls.js';
 import { type Context, holds } from '../context.js';
-import { escapes } from '../escapes.js';
+import { escapes, leavesProcessAlone } from '../escapes.js';
 import { group, type Requirement } from '../requirement.js';
 import { source } from '../sources.js';
 
@@ -67,17 +67,6 @@ const names = ['get', 'set', 'destroy', 'touch', 'all', 'length', 'clear'] as co
 function unserializable(t: Context) {
   const session = t.session();
   return Object.assign(session, { self: session });
-}
-
-/** Runs a step; nothing of it may be thrown, or escape to the process. */
-async function leavesProcessAlone(step: () => Promise<void>): Promise<void> {
-  const escaped = await escapes(async () => {
-    await step().catch((error: unknown) => {
-      if (error instanceof assert.AssertionError) throw error;
-      assert.fail(`a call threw: ${show(error)}`);
-    });
-  });
-  assert.deepEqual(escaped.map(show), [], 'errors reached the process');
 }
 
 /** Runs a step for each method that takes a session id and that the store has. */

@@ -3,6 +3,7 @@ import { callback } from './callback.js';
 import { capability } from './capability.js';
 import { contract } from './contract.js';
 import { data } from './data.js';
+import { fault } from './fault.js';
 import { http } from './http.js';
 import { ids } from './ids.js';
 import { isolation } from './isolation.js';
@@ -23,5 +24,6 @@ export const requirements: readonly Requirement[] = [
   ...race,
   ...logout,
   ...merge,
+  ...fault,
   ...capability,
 ];
