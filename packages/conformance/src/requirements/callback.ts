@@ -246,15 +246,22 @@ export const callback = group('CALLBACK', [
         assert.ok(returned instanceof Promise, `${method} without a callback answers with ${show(returned)}`);
         return returned.catch((error: unknown) => assert.fail(`${method} rejected: ${show(error)}`));
       };
-      for (const method of names) {
-        if (typeof t.store[method] !== 'function') continue;
-        const [args = []] = await calls(t, method);
-        await promised(method, args);
-      }
-      const sid = t.sid();
-      await promised('set', [sid, t.session({ user: 'ada' })]);
-      holds(await promised('get', [sid]), { user: 'ada' });
-      await assert.rejects(promised('set', [sid, unserializable(t)]), 'an error does not reject the promise');
+      const judge = async () => {
+        for (const method of names) {
+          if (typeof t.store[method] !== 'function') continue;
+          const [args = []] = await calls(t, method);
+          await promised(method, args);
+        }
+        const sid = t.sid();
+        await promised('set', [sid, t.session({ user: 'ada' })]);
+        holds(await promised('get', [sid]), { user: 'ada' });
+        await assert.rejects(
+          promised('set', [sid, unserializable(t)]),
+          'an error does not reject the promise',
+        );
+      };
+      // A store that wants a callback all the same throws when it has the answer: that is not to come while others are judged.
+      await escapes(() => judge().finally(() => settle(t)));
     },
   },
 ]);
