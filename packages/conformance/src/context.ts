@@ -80,14 +80,13 @@ export class Context extends Calls {
     this.#onEnd.push(async () => {
       await restore();
       // The clean-up is spared a store that has not yet noticed; whether it does is judged where that is asked.
-      await this.untilWorking(new Calls(store), withinMs).catch(() => {});
+      await this.untilWorking(new Calls(store), this.sid(), withinMs).catch(() => {});
     });
     return { store, interrupt: () => made.interrupt(), restore, withinMs };
   }
 
-  /** Polls until a store answers without an error. */
-  untilWorking(calls: Calls, boundMs: number): Promise<void> {
-    const sid = this.sid();
+  /** Polls until a store answers about this session without an error. */
+  untilWorking(calls: Calls, sid: string, boundMs: number): Promise<void> {
     const works = async () => !(await calls.attempt('get', sid)).error;
     return this.until('the server is back, and the store works', boundMs, works);
   }

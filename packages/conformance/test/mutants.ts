@@ -1,4 +1,5 @@
 import type { SessionData } from 'express-session';
+import type { Capabilities } from '../src/harness.js';
 import { isPlain, Merge, type Saved } from './reference-merge.js';
 import { ReferenceStore, type Row, Server } from './reference-store.js';
 import type { rightStores, stores } from './shared-stores.js';
@@ -34,20 +35,57 @@ function twice<A extends readonly unknown[]>(callback: (...args: A) => void) {
   };
 }
 
+/** A store that merges otherwise. */
+const merging = (Merger: typeof Merge) =>
+  class extends ReferenceStore {
+    override readonly merger = new Merger();
+  };
+
+/** One whose ids are changed before they are compared. */
+const keyed = (change: (sid: string) => string) =>
+  class extends ReferenceStore {
+    override key(sid: string) {
+      return super.key(change(sid));
+    }
+  };
+
+/** One whose text is changed before it is stored. */
+const writing = (change: (text: string) => string) =>
+  class extends ReferenceStore {
+    override serialize(data: SessionData) {
+      return change(super.serialize(data));
+    }
+  };
+
+/** One that stores other values than it is given. */
+const replacing = (replace: (key: string, value: unknown) => unknown) =>
+  class extends ReferenceStore {
+    override serialize(data: SessionData) {
+      return JSON.stringify(data, replace);
+    }
+  };
+
+/** One that lacks methods. */
+const without = (...methods: readonly string[]) =>
+  class extends ReferenceStore {
+    constructor(...args: ConstructorParameters<typeof ReferenceStore>) {
+      super(...args);
+      for (const method of methods) Object.assign(this, { [method]: undefined });
+    }
+  };
+
+/** One that says this of itself. */
+const saying = (capabilities: Capabilities) =>
+  class extends ReferenceStore {
+    override readonly capabilities = capabilities;
+  };
+
 /** The reference store, broken in one place each, and exactly the requirements that catch it. */
 export const mutants: Record<string, { store: typeof ReferenceStore; caught: string; abreast?: number }> = {
   'set calls back twice': {
     store: class extends ReferenceStore {
       override set(...[sid, data, callback]: Args<'set'>) {
-        return super.set(
-          sid,
-          data,
-          callback &&
-            ((error) => {
-              setImmediate(callback, error);
-              callback(error);
-            }),
-        );
+        return super.set(sid, data, callback && twice(callback));
       }
     },
     caught: 'CALLBACK-002 CALLBACK-008 CALLBACK-013 FAULT-002',
@@ -202,43 +240,23 @@ export const mutants: Record<string, { store: typeof ReferenceStore; caught: str
     caught: 'ISOLATION-007 ISOLATION-008',
   },
   'ids ignore case': {
-    store: class extends ReferenceStore {
-      override key(sid: string) {
-        return super.key(sid.toLowerCase());
-      }
-    },
+    store: keyed((sid) => sid.toLowerCase()),
     caught: 'IDS-002 IDS-014 IDS-018',
   },
   'ids are cut off after 64 characters': {
-    store: class extends ReferenceStore {
-      override key(sid: string) {
-        return super.key(sid.slice(0, 64));
-      }
-    },
+    store: keyed((sid) => sid.slice(0, 64)),
     caught: 'IDS-010 IDS-011 IDS-020',
   },
   'ids lose spaces at the end': {
-    store: class extends ReferenceStore {
-      override key(sid: string) {
-        return super.key(sid.trimEnd());
-      }
-    },
+    store: keyed((sid) => sid.trimEnd()),
     caught: 'IDS-004 IDS-017',
   },
   'ids are encoded as UTF-8': {
-    store: class extends ReferenceStore {
-      override key(sid: string) {
-        return super.key(sid.toWellFormed());
-      }
-    },
+    store: keyed((sid) => sid.toWellFormed()),
     caught: 'IDS-012',
   },
   'ids are compared in normal form': {
-    store: class extends ReferenceStore {
-      override key(sid: string) {
-        return super.key(sid.normalize());
-      }
-    },
+    store: keyed((sid) => sid.normalize()),
     caught: 'IDS-008 IDS-014',
   },
   'destroy takes the id for a pattern': {
@@ -363,119 +381,119 @@ export const mutants: Record<string, { store: typeof ReferenceStore; caught: str
     caught: 'RACE-020 RACE-022',
   },
   'the last writer wins': {
-    store: class extends ReferenceStore {
-      override readonly merger = new (class extends Merge {
+    store: merging(
+      class extends Merge {
         override sessions(...[, mine]: Parameters<Merge['sessions']>) {
           return mine;
         }
-      })();
-    },
+      },
+    ),
     caught:
       'HTTP-014 RACE-024 RACE-025 RACE-026 RACE-027 RACE-028 RACE-032 RACE-033 RACE-034 RACE-036 RACE-037 RACE-038 RACE-039 RACE-040 RACE-041 RACE-043',
   },
   'only the keys at the top are merged': {
-    store: class extends ReferenceStore {
-      override readonly merger = new (class extends Merge {
+    store: merging(
+      class extends Merge {
         override value(...[base, mine, theirs]: Parameters<Merge['value']>) {
           const merged = super.value(base, mine, theirs);
           return isPlain(merged) && merged !== theirs ? mine : merged;
         }
-      })();
-    },
+      },
+    ),
     caught: 'RACE-025 RACE-026 RACE-028 RACE-032 RACE-040 RACE-041 RACE-043',
   },
   'a merge only adds': {
-    store: class extends ReferenceStore {
-      override readonly merger = new (class extends Merge {
+    store: merging(
+      class extends Merge {
         override plain(...[base, mine, theirs]: Parameters<Merge['plain']>) {
           return { ...theirs, ...super.plain(base, mine, theirs) };
         }
-      })();
-    },
+      },
+    ),
     caught: 'RACE-026 RACE-030 RACE-036 RACE-041',
   },
   'of two arrays the later one is taken': {
-    store: class extends ReferenceStore {
-      override readonly merger = new (class extends Merge {
+    store: merging(
+      class extends Merge {
         override list(...[, mine]: Parameters<Merge['list']>) {
           return mine;
         }
-      })();
-    },
+      },
+    ),
     caught: 'RACE-027 RACE-028 RACE-040 RACE-041 RACE-043',
   },
   'what was taken out of an array is back when another one adds': {
-    store: class extends ReferenceStore {
-      override readonly merger = new (class extends Merge {
+    store: merging(
+      class extends Merge {
         override list(...[base, mine, theirs]: Parameters<Merge['list']>) {
           return super.list([], mine.slice(base.length), theirs);
         }
-      })();
-    },
+      },
+    ),
     caught: 'RACE-027 RACE-028 RACE-029 RACE-041',
   },
   'arrays are merged as sets': {
-    store: class extends ReferenceStore {
-      override readonly merger = new (class extends Merge {
+    store: merging(
+      class extends Merge {
         override list(...[, mine, theirs]: Parameters<Merge['list']>) {
           return [...new Set([...theirs, ...mine].map((item) => JSON.stringify(item)))].map((text) =>
             JSON.parse(text),
           );
         }
-      })();
-    },
+      },
+    ),
     caught: 'RACE-027 RACE-028 RACE-029 RACE-041',
   },
   'of two values the first one stays': {
-    store: class extends ReferenceStore {
-      override readonly merger = new (class extends Merge {
+    store: merging(
+      class extends Merge {
         override conflict(...[, theirs]: Parameters<Merge['conflict']>) {
           return theirs;
         }
-      })();
-    },
+      },
+    ),
     caught: 'RACE-030 RACE-041',
   },
   'a merge goes into prototypes': {
-    store: class extends ReferenceStore {
-      override readonly merger = new (class extends Merge {
+    store: merging(
+      class extends Merge {
         override plain(...[base, mine, theirs]: Parameters<Merge['plain']>) {
           copyInto({}, mine);
           return super.plain(base, mine, theirs);
         }
-      })();
-    },
+      },
+    ),
     caught: 'RACE-031 RACE-041',
   },
   'a merge drops a key that it is afraid of': {
-    store: class extends ReferenceStore {
-      override readonly merger = new (class extends Merge {
+    store: merging(
+      class extends Merge {
         override plain(...[base, mine, theirs]: Parameters<Merge['plain']>) {
           const entries = Object.entries(super.plain(base, mine, theirs));
           return Object.fromEntries(entries.filter(([key]) => key !== '__proto__'));
         }
-      })();
-    },
+      },
+    ),
     caught: 'RACE-032 RACE-041',
   },
   'a merge copies null as an empty object': {
-    store: class extends ReferenceStore {
-      override readonly merger = new (class extends Merge {
+    store: merging(
+      class extends Merge {
         override plain(...args: Parameters<Merge['plain']>) {
           return JSON.parse(JSON.stringify(super.plain(...args)), (_, value) => value ?? {});
         }
-      })();
-    },
+      },
+    ),
     caught: 'RACE-033 RACE-041',
   },
   "a merge takes the later writer's cookie": {
-    store: class extends ReferenceStore {
-      override readonly merger = new (class extends Merge {
+    store: merging(
+      class extends Merge {
         override sessions(...[base, mine, theirs]: Parameters<Merge['sessions']>) {
           return { ...super.sessions(base, mine, theirs), cookie: mine.cookie };
         }
-      })();
-    },
+      },
+    ),
     caught: 'HTTP-014 RACE-034 RACE-038 RACE-041',
   },
   'a request that only reads may shorten': {
@@ -549,35 +567,19 @@ export const mutants: Record<string, { store: typeof ReferenceStore; caught: str
     caught: 'RACE-005 RACE-022',
   },
   'characters that nobody sees are left out of ids': {
-    store: class extends ReferenceStore {
-      override key(sid: string) {
-        return super.key(sid.replace(/\p{Default_Ignorable_Code_Point}/gu, ''));
-      }
-    },
+    store: keyed((sid) => sid.replace(/\p{Default_Ignorable_Code_Point}/gu, '')),
     caught: 'IDS-008 IDS-015',
   },
   'ids are kept in three bytes for a character': {
-    store: class extends ReferenceStore {
-      override key(sid: string) {
-        return super.key(sid.replace(/[^\0-\uffff]/gu, '?'));
-      }
-    },
+    store: keyed((sid) => sid.replace(/[^\0-\uffff]/gu, '?')),
     caught: 'IDS-008 IDS-016 IDS-020',
   },
   'ids are compared as numbers where they are such': {
-    store: class extends ReferenceStore {
-      override key(sid: string) {
-        return super.key(sid.trim() === '' || Number.isNaN(Number(sid)) ? sid : String(Number(sid)));
-      }
-    },
+    store: keyed((sid) => (sid.trim() === '' || Number.isNaN(Number(sid)) ? sid : String(Number(sid)))),
     caught: 'IDS-003 IDS-018',
   },
   'ids end where a line of a protocol ends': {
-    store: class extends ReferenceStore {
-      override key(sid: string) {
-        return super.key(sid.replace(/\r\n.*/s, ''));
-      }
-    },
+    store: keyed((sid) => sid.replace(/\r\n.*/s, '')),
     caught: 'IDS-019',
   },
   'ids of more than 255 bytes are refused': {
@@ -615,21 +617,11 @@ export const mutants: Record<string, { store: typeof ReferenceStore; caught: str
     caught: 'DATA-021',
   },
   'lone surrogates become replacement characters': {
-    store: class extends ReferenceStore {
-      override serialize(data: SessionData) {
-        return super.serialize(data).replace(/\\ud[89a-f]../g, '\ufffd');
-      }
-    },
+    store: writing((text) => text.replace(/\\ud[89a-f]../g, '\ufffd')),
     caught: 'DATA-006 DATA-023 RACE-033 RACE-041',
   },
   'text is escaped once too often': {
-    store: class extends ReferenceStore {
-      override serialize(data: SessionData) {
-        return JSON.stringify(data, (_, value) =>
-          typeof value === 'string' ? value.replaceAll("'", "\\'") : value,
-        );
-      }
-    },
+    store: replacing((_, value) => (typeof value === 'string' ? value.replaceAll("'", "\\'") : value)),
     caught: 'DATA-024',
   },
   'what is too large is cut off': {
@@ -673,9 +665,7 @@ export const mutants: Record<string, { store: typeof ReferenceStore; caught: str
     caught: 'TTL-007 TTL-026 TTL-027',
   },
   'a server that deletes nothing is said to delete what has expired': {
-    store: class extends ReferenceStore {
-      override readonly capabilities = { shared: true, nativeExpiry: true, grainMs: 1 };
-    },
+    store: saying({ shared: true, nativeExpiry: true, grainMs: 1 }),
     caught: 'CAPABILITY-002',
   },
   'a sweep does nothing': {
@@ -697,9 +687,7 @@ export const mutants: Record<string, { store: typeof ReferenceStore; caught: str
     caught: 'CAPABILITY-003',
   },
   'exact deadlines are said to be coarse': {
-    store: class extends ReferenceStore {
-      override readonly capabilities = { shared: true, nativeExpiry: false, grainMs: 250 };
-    },
+    store: saying({ shared: true, nativeExpiry: false, grainMs: 250 }),
     caught: 'CAPABILITY-003',
   },
   'sessions that are not shared are said to be': {
@@ -842,19 +830,11 @@ export const mutants: Record<string, { store: typeof ReferenceStore; caught: str
     caught: 'IDS-003 IDS-007',
   },
   'ids are file names': {
-    store: class extends ReferenceStore {
-      override key(sid: string) {
-        return super.key(sid.replace(/[/\\:\0\n\r]/g, '_'));
-      }
-    },
+    store: keyed((sid) => sid.replace(/[/\\:\0\n\r]/g, '_')),
     caught: 'IDS-009 IDS-017',
   },
   'text is read with an old encoding': {
-    store: class extends ReferenceStore {
-      override serialize(data: SessionData) {
-        return super.serialize(data).replace(/[^\0-\uffff]/gu, '?');
-      }
-    },
+    store: writing((text) => text.replace(/[^\0-\uffff]/gu, '?')),
     caught: 'DATA-005 DATA-012 RACE-033 RACE-041',
   },
   'values are guessed from text': {
@@ -867,27 +847,15 @@ export const mutants: Record<string, { store: typeof ReferenceStore; caught: str
     caught: 'DATA-001 DATA-004 DATA-021 RACE-040 RACE-043',
   },
   'empty values are dropped': {
-    store: class extends ReferenceStore {
-      override serialize(data: SessionData) {
-        return JSON.stringify(data, (_, value) => (value === '' ? undefined : value));
-      }
-    },
+    store: replacing((_, value) => (value === '' ? undefined : value)),
     caught: 'DATA-002 DATA-022 RACE-033 RACE-041',
   },
   'dots and dollars in keys are replaced': {
-    store: class extends ReferenceStore {
-      override serialize(data: SessionData) {
-        return super.serialize(data).replace(/"[^"]*":/g, (key) => key.replace(/[.$]/g, '_'));
-      }
-    },
+    store: writing((text) => text.replace(/"[^"]*":/g, (key) => key.replace(/[.$]/g, '_'))),
     caught: 'DATA-008 DATA-021 DATA-022 RACE-033 RACE-041',
   },
   'keys end at NUL': {
-    store: class extends ReferenceStore {
-      override serialize(data: SessionData) {
-        return super.serialize(data).replace(/\\u0000[^"]*":/g, '":');
-      }
-    },
+    store: writing((text) => text.replace(/\\u0000[^"]*":/g, '":')),
     caught: 'DATA-027',
   },
   'keys are copied deeply, prototypes included': {
@@ -929,12 +897,7 @@ export const mutants: Record<string, { store: typeof ReferenceStore; caught: str
       'TTL-002 TTL-003 TTL-004 TTL-011 TTL-014 ISOLATION-009 RACE-005 RACE-022 RACE-034 RACE-041 RACE-043',
   },
   'no touch, all, length and clear': {
-    store: class extends ReferenceStore {
-      constructor(...args: ConstructorParameters<typeof ReferenceStore>) {
-        super(...args);
-        for (const name of ['touch', 'all', 'length', 'clear']) Object.assign(this, { [name]: undefined });
-      }
-    },
+    store: without('touch', 'all', 'length', 'clear'),
     caught: 'CONTRACT-003 HTTP-012 RACE-038 RACE-041',
   },
   'an emitter by its methods only': {
@@ -958,22 +921,12 @@ export const mutants: Record<string, { store: typeof ReferenceStore; caught: str
     caught: 'CONTRACT-001',
   },
   'no destroy': {
-    store: class extends ReferenceStore {
-      constructor(...args: ConstructorParameters<typeof ReferenceStore>) {
-        super(...args);
-        Object.assign(this, { destroy: undefined });
-      }
-    },
+    store: without('destroy'),
     caught:
-      'CONTRACT-002 CALLBACK-010 HTTP-005 HTTP-006 HTTP-007 RACE-006 RACE-007 RACE-008 RACE-009 RACE-011 RACE-015 RACE-016 RACE-017 RACE-018 RACE-019 RACE-020 RACE-021 RACE-022',
+      'CONTRACT-002 CALLBACK-010 HTTP-005 HTTP-006 HTTP-007 RACE-006 RACE-007 RACE-008 RACE-009 RACE-011 RACE-015 RACE-016 RACE-017 RACE-018 RACE-019 RACE-020 RACE-021 RACE-022 FAULT-006',
   },
   'no regenerate': {
-    store: class extends ReferenceStore {
-      constructor(...args: ConstructorParameters<typeof ReferenceStore>) {
-        super(...args);
-        Object.assign(this, { regenerate: undefined });
-      }
-    },
+    store: without('regenerate'),
     caught:
       'CONTRACT-004 HTTP-005 RACE-009 RACE-015 RACE-016 RACE-017 RACE-018 RACE-019 RACE-020 RACE-021 RACE-022',
   },
@@ -988,7 +941,7 @@ export const mutants: Record<string, { store: typeof ReferenceStore; caught: str
       }
     },
     caught:
-      'CONTRACT-005 CONTRACT-008 CONTRACT-017 TTL-002 TTL-003 TTL-004 TTL-005 TTL-006 TTL-011 TTL-014 TTL-016 TTL-018 IDS-001 IDS-002 IDS-003 IDS-010 IDS-020 CALLBACK-001 CALLBACK-002 CALLBACK-003 CALLBACK-004 CALLBACK-005 CALLBACK-006 CALLBACK-007 CALLBACK-008 CALLBACK-010 CALLBACK-011 CALLBACK-012 CALLBACK-013 CALLBACK-014 ISOLATION-006 ISOLATION-009 ISOLATION-010 HTTP-002 HTTP-005 HTTP-006 HTTP-007 HTTP-013 HTTP-015 RACE-001 RACE-002 RACE-004 RACE-005 RACE-006 RACE-007 RACE-008 RACE-009 RACE-011 RACE-012 RACE-015 RACE-016 RACE-017 RACE-018 RACE-019 RACE-020 RACE-021 RACE-022 RACE-034 RACE-039 RACE-041 FAULT-004 FAULT-005',
+      'CONTRACT-005 CONTRACT-008 CONTRACT-017 TTL-002 TTL-003 TTL-004 TTL-005 TTL-006 TTL-011 TTL-014 TTL-016 TTL-018 IDS-001 IDS-002 IDS-003 IDS-010 IDS-020 CALLBACK-001 CALLBACK-002 CALLBACK-003 CALLBACK-004 CALLBACK-005 CALLBACK-006 CALLBACK-007 CALLBACK-008 CALLBACK-010 CALLBACK-011 CALLBACK-012 CALLBACK-013 CALLBACK-014 CALLBACK-015 ISOLATION-006 ISOLATION-009 ISOLATION-010 HTTP-002 HTTP-005 HTTP-006 HTTP-007 HTTP-013 HTTP-015 RACE-001 RACE-002 RACE-004 RACE-005 RACE-006 RACE-007 RACE-008 RACE-009 RACE-011 RACE-012 RACE-015 RACE-016 RACE-017 RACE-018 RACE-019 RACE-020 RACE-021 RACE-022 RACE-034 RACE-039 RACE-041 FAULT-004 FAULT-005',
   },
   'numbers become text': {
     store: class extends ReferenceStore {
@@ -1063,11 +1016,7 @@ export const mutants: Record<string, { store: typeof ReferenceStore; caught: str
     caught: 'DATA-007 RACE-033 RACE-041',
   },
   'a key named __proto__ is dropped': {
-    store: class extends ReferenceStore {
-      override serialize(data: SessionData) {
-        return JSON.stringify(data, (key, value) => (key === '__proto__' ? undefined : value));
-      }
-    },
+    store: replacing((key, value) => (key === '__proto__' ? undefined : value)),
     caught: 'DATA-010 RACE-032 RACE-041',
   },
   'get of an unknown id calls back twice': {
