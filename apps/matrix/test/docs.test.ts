@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { unconfirmed } from '../src/confirmed.js';
 import { markdownOf } from '../src/markdown.js';
 import type { Matrix } from '../src/matrix.js';
 import { pageOf } from '../src/page.js';
@@ -13,4 +14,8 @@ test.each([
   ['matrix.html', pageOf],
 ])('docs/%s is what is written of docs/matrix.json today', (name, format) => {
   expect(format(matrix) === read(name)).toBe(true);
+});
+
+test('docs/matrix.json says of no published store that it does not do what it MUST, but what was confirmed', () => {
+  expect(unconfirmed(matrix)).toEqual([]);
 });
