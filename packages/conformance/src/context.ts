@@ -3,7 +3,15 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import session from 'express-session';
 import { type App, type Routes, type SessionOptions, serve } from './app.js';
-import { ANSWER_MS, Calls, type LiveRequest, type SessionCookie, type SessionData, show } from './calls.js';
+import {
+  ANSWER_MS,
+  Calls,
+  type LiveRequest,
+  type Outcome,
+  type SessionCookie,
+  type SessionData,
+  show,
+} from './calls.js';
 import { serveElsewhere } from './elsewhere.js';
 import type { Answer, AnyStore, Capabilities, Interruptible, Subject } from './harness.js';
 import { Inconclusive, Unsupported } from './requirement.js';
@@ -80,15 +88,15 @@ export class Context extends Calls {
     this.#onEnd.push(async () => {
       await restore();
       // The clean-up is spared a store that has not yet noticed; whether it does is judged where that is asked.
-      await this.untilWorking(new Calls(store), this.sid(), withinMs).catch(() => {});
+      const calls = new Calls(store);
+      await this.untilWorking(() => calls.attempt('destroy', this.sid()), withinMs).catch(() => {});
     });
     return { store, interrupt: () => made.interrupt(), restore, withinMs };
   }
 
-  /** Polls until a store answers about this session without an error. */
-  untilWorking(calls: Calls, sid: string, boundMs: number): Promise<void> {
-    const works = async () => !(await calls.attempt('get', sid)).error;
-    return this.until('the server is back, and the store works', boundMs, works);
+  /** Polls until a call to a store whose server is back is answered without an error. */
+  untilWorking(call: () => Promise<Outcome>, boundMs: number): Promise<void> {
+    return this.until('the server is back, and the store works', boundMs, async () => !(await call()).error);
   }
 
   /** A store that shares nothing with this one, made by the harness like this one. */

@@ -29,7 +29,7 @@ describe('a store that is broken in one place is caught by exactly the requireme
 const ELSEWHERE = ['RACE-023', 'RACE-042', 'RACE-044', 'CAPABILITY-001'];
 
 describe('a store that is broken only for another process is caught there', () => {
-  test.each(Object.entries(sharedMutants) as [keyof typeof stores, string][])(
+  test.concurrent.each(Object.entries(sharedMutants) as [keyof typeof stores, string][])(
     '%s',
     { timeout: 120_000 },
     async (name, caught) => {

@@ -54,7 +54,7 @@ class Outage extends Calls {
 
   /** Done when calls are answered without an error again. */
   over(): Promise<void> {
-    return this.#t.untilWorking(this, this.sid, this.line.withinMs);
+    return this.#t.untilWorking(() => this.attempt('get', this.sid), this.line.withinMs);
   }
 
   /** A login and a log-out while the server is away: what they were answered with, and what came of them. */
