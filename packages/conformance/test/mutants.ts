@@ -628,7 +628,7 @@ export const mutants: Record<string, { store: typeof ReferenceStore; caught: str
     store: class extends ReferenceStore {
       override readonly maxBytes = Number.POSITIVE_INFINITY;
       override write(...[sid, text, lifetime]: Args<'write'>) {
-        super.write(sid, text.slice(0, 2_000_000), lifetime);
+        super.write(sid, text.slice(0, 700_000), lifetime);
       }
     },
     caught: 'DATA-025',

@@ -53,7 +53,7 @@ function isMade(folder: string): boolean {
 }
 
 const FALLBACK_MS = 60_000;
-const MAX_BYTES = 2_000_000;
+const MAX_BYTES = 700_000;
 
 /** A store that meets every requirement, written as plainly as possible, to be broken in one place at a time. */
 export class ReferenceStore extends session.Store {
