@@ -84,6 +84,8 @@ export async function compile(modules: readonly Module[]): Promise<string> {
     target: 'es2023',
     types: ['node'],
     skipLibCheck: true,
+    // Also those that the repository itself does not depend on.
+    paths: Object.fromEntries(publicPackages.flatMap(entriesOf)),
   };
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions }));
   try {
@@ -95,6 +97,14 @@ export async function compile(modules: readonly Module[]): Promise<string> {
     );
   }
   return folder;
+}
+
+/** Where the types of what can be imported from a package are. */
+function entriesOf({ path, manifest }: (typeof publicPackages)[number]): [string, string[]][] {
+  return Object.entries(manifest.exports ?? {}).map(([entry, target]) => {
+    const { types } = target as { types: string };
+    return [manifest.name + entry.slice(1), [join(root, path, types)]];
+  });
 }
 
 /** The code with what stands here for packages of other names. */

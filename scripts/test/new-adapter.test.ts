@@ -72,7 +72,7 @@ test('a new adapter builds, is part of the workspace, and fails only where it is
   );
   await tool('typescript/bin/tsc', '-b', 'packages/novel', 'packages/novel/test');
 
-  const wiring = await results('--project', 'repo', 'packages.test');
+  const wiring = await results('--project', 'repo', 'packages.test', 'docs.test');
   expect(wiring.filter(({ status }) => status === 'failed')).toEqual([]);
 
   const own = await results('--project', 'novel');

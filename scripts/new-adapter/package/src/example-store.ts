@@ -3,7 +3,7 @@ import { ExampleBackend } from './example-backend.js';
 
 export interface ExampleStoreOptions extends StoreOptions {
   /** Where the sessions are. */
-  url: string;
+  url?: string | undefined;
   /** What the keys of sessions begin with. Default `sess:`. */
   prefix?: string | undefined;
 }
