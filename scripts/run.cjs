@@ -1,6 +1,6 @@
 'use strict';
 
-// What `npm start`, `npm test` and `npm run new-adapter` run. An old Node must be able to parse this file, to be told that it
+// What `npm start`, `npm test` and the project's own `npm run …` run. An old Node must be able to parse this file, to be told that it
 // is too old: so the syntax stays at ES2017, and nothing but package.json is loaded before the check.
 
 const { engines, packageManager } = require('../package.json');
@@ -135,12 +135,18 @@ async function install(lockfile) {
 
 const turbo = (...args) => run(process.execPath, [require.resolve('turbo/bin/turbo'), 'run', ...args]);
 
+/** Builds an application and runs it. */
+const application = (name) => async () => {
+  await install();
+  await need(turbo('build', `--filter=@session-stores/${name}`, '--output-logs=errors-only'));
+  const main = [`apps/${name}/dist/main.js`].concat(process.argv.slice(3));
+  return run(process.execPath, main, { env: applicationEnv, stdio: 'inherit' });
+};
+
 const commands = {
-  async start() {
-    await install();
-    await need(turbo('build', '--filter=@session-stores/demo', '--output-logs=errors-only'));
-    return run(process.execPath, ['apps/demo/dist/main.js'], { env: applicationEnv, stdio: 'inherit' });
-  },
+  start: application('demo'),
+  races: application('races'),
+  matrix: application('matrix'),
 
   async test() {
     for (const old of ['results', '.turbo/runs']) {

@@ -50,6 +50,14 @@ function start(command: string): { child: ChildProcess; output: () => string } {
 }
 
 describe('in a fresh copy', { timeout: 240_000 }, () => {
+  test.for([
+    ['npm run matrix -- --store memory --only CONTRACT-001', /memory.*: 1 met/],
+    ['npm run races -- --store memory --rounds 1 --seed 1', /\| memory +\| +41 \| +0 \| +0 \| +0 \|/],
+  ] as const)('`%s` gets what it needs', async ([command, printed]) => {
+    const { stdout } = await run('sh', ['-c', command], { cwd: copy, env });
+    expect(stdout).toMatch(printed);
+  });
+
   test.for(['npm start', 'SESSION_STORE=redis npm start'])('`%s` serves the demo', async (command) => {
     const { child, output } = start(command);
     const printed = /demo: (http:\S+)/;
