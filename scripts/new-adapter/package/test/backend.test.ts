@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { caller, testBackend } from '@session-stores/test-kit';
+import { testBackend } from '@session-stores/test-kit';
+import { expect } from 'vitest';
 import { ExampleBackend } from '../src/example-backend.js';
 import { onExample } from './helpers.js';
 
@@ -12,7 +13,7 @@ onExample('the backend', ({ url }) => {
       there: new ExampleBackend(url, prefix),
       neighbours: () => [new ExampleBackend(url, `${prefix}neighbour:`)],
       // What the server holds, seen by other means than the backend: sessions that have ended count as well.
-      records: () => here.count(caller),
+      records: () => expect.fail('records is not written yet'),
     };
   });
 });
