@@ -5,7 +5,7 @@ import { Agent, createServer, get, type IncomingMessage, type ServerResponse } f
 import { text } from 'node:stream/consumers';
 import { setImmediate as tick } from 'node:timers/promises';
 import session, { type Store } from 'express-session';
-import type { LiveRequest } from './calls.js';
+import { type LiveRequest, Silence } from './calls.js';
 import type { AnyStore } from './harness.js';
 
 export type SessionOptions = Omit<session.SessionOptions, 'secret' | 'store'>;
@@ -116,15 +116,17 @@ class Client implements Browser {
 
   async go(route: string, withinMs = 30_000): Promise<unknown> {
     const headers = this.cookie ? { cookie: this.cookie } : {};
-    const asked = get(`${this.#origin}/${route}`, { headers, agent, signal: AbortSignal.timeout(withinMs) });
+    const signal = AbortSignal.timeout(withinMs);
+    const asked = get(`${this.#origin}/${route}`, { headers, agent, signal });
     const read = async () => {
       const [response]: IncomingMessage[] = await once(asked, 'response');
       assert.ok(response);
       return { response, body: await text(response) };
     };
-    const { response, body } = await read().catch((error: unknown) =>
-      assert.fail(`${route} got no answer: ${error}`),
-    );
+    const { response, body } = await read().catch((error: unknown) => {
+      if (signal.aborted) throw new Silence(`${route} got no answer within ${withinMs} ms`);
+      assert.fail(`${route} got no answer: ${error}`);
+    });
     assert.equal(response.statusCode, 200, `${route} answered ${response.statusCode}: ${body}`);
     this.lastSetCookie = response.headers['set-cookie']?.at(-1);
     if (this.lastSetCookie) this.cookie = this.lastSetCookie.split(';')[0];

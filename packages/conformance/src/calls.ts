@@ -115,6 +115,13 @@ export class Calls {
   }
 }
 
+/** There was no answer in all the time that there is for one. However slow the machine is, that is the store's failure. */
+export class Silence extends AssertionError {
+  constructor(message: string) {
+    super({ message });
+  }
+}
+
 /** How something that takes a callback answers: by it, or by throwing. Silence is a failed assertion. */
 export function answerOf(
   what: string,
@@ -123,7 +130,7 @@ export function answerOf(
 ): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
-      reject(new AssertionError({ message: `${what} did not call back within ${withinMs} ms` }));
+      reject(new Silence(`${what} did not call back within ${withinMs} ms`));
     }, withinMs);
     const answer = (outcome: Outcome) => {
       clearTimeout(timer);

@@ -10,6 +10,7 @@ import {
   type Outcome,
   type SessionCookie,
   type SessionData,
+  Silence,
   show,
 } from './calls.js';
 import { serveElsewhere } from './elsewhere.js';
@@ -183,9 +184,10 @@ export class Context extends Calls {
     while (Date.now() <= moment + this.grainMs) await delay(moment + this.grainMs + 1 - Date.now());
   }
 
-  /** Runs a step whose outcome, result or error, says something only when it came before `end`. */
+  /** Runs a step whose outcome, result or error, says something only when it came before `end`; silence always does. */
   async before<T>(end: number, step: () => Promise<T>): Promise<T> {
     const [outcome] = await Promise.allSettled([step()]);
+    if (outcome.status === 'rejected' && outcome.reason instanceof Silence) throw outcome.reason;
     const late = Date.now() - (end - this.grainMs);
     if (late >= 0) throw new Inconclusive(`a step ended ${late} ms too late to say anything`);
     if (outcome.status === 'rejected') throw outcome.reason;

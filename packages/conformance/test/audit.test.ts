@@ -75,6 +75,20 @@ describe('a store in this process', () => {
     });
   });
 
+  test('that never answers get fails, where there was a time to be kept too', {
+    timeout: 120_000,
+  }, async () => {
+    class Deaf extends MemoryStore {
+      override get() {}
+    }
+    const silent = 'fail who got no answer within 30000 ms';
+    expect(brief(await audit(() => new Deaf(), { only: ['TTL-002', 'HTTP-009', 'HTTP-010'] }))).toEqual({
+      'TTL-002': 'fail get did not call back within 20000 ms',
+      'HTTP-009': silent,
+      'HTTP-010': silent,
+    });
+  });
+
   test('is not judged when the harness hangs, throws, or makes none', async () => {
     const only = ['CONTRACT-001'];
     const outcome = async (harness: Harness<session.MemoryStore>) =>
