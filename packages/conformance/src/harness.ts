@@ -91,16 +91,45 @@ export interface Subject<S extends AnyStore = AnyStore> {
  */
 export type Harness<S extends AnyStore = AnyStore> = () => Answer<S | Subject<S>>;
 
+const subjectNames: Readonly<Record<keyof Subject, true>> = {
+  store: true,
+  connect: true,
+  elsewhere: true,
+  interruptible: true,
+  deadline: true,
+  cleanUp: true,
+  capabilities: true,
+  expiryLagMs: true,
+  maxBytes: true,
+  fallbackMs: true,
+};
+
+const capabilityNames: Readonly<Record<keyof Capabilities, true>> = {
+  shared: true,
+  nativeExpiry: true,
+  grainMs: true,
+};
+
 /**
  * What a harness made, as a subject.
  *
- * @throws {TypeError} when it is neither a store nor a subject.
+ * @throws {TypeError} when it is neither a store nor a subject, or has a name that means nothing to the suite.
  */
 export function subjectOf<S extends AnyStore>(made: S | Subject<S>): Subject<S> {
   if (typeof made !== 'object' || made === null) {
     throw new TypeError(`the harness has to return a store, or { store, … }, and returned ${show(made)}`);
   }
-  return isSubject(made) ? made : { store: made };
+  if (!isSubject(made)) return { store: made };
+  // What is misspelt would go unjudged, and nobody would know. A store's own capabilities may be for others as well.
+  refuseUnknown('the harness', made, subjectNames);
+  refuseUnknown("the harness's capabilities", made.capabilities ?? {}, capabilityNames);
+  return made;
+}
+
+function refuseUnknown(what: string, given: object, known: object): void {
+  const unknown = Object.keys(given).filter((name) => !Object.hasOwn(known, name));
+  if (unknown.length === 0) return;
+  throw new TypeError(`${what} may have ${Object.keys(known).join(', ')}, and has ${unknown.join(', ')}`);
 }
 
 /** A store may keep something of its own under that name. */

@@ -99,6 +99,14 @@ describe('a store in this process', () => {
     expect(await outcome(() => JSON.parse('null'))).toBe(
       'error TypeError: the harness has to return a store, or { store, … }, and returned null',
     );
+    const misspelt = { store: new MemoryStore(), fallbackMS: 1, CleanUp: never };
+    expect(await outcome(() => misspelt)).toBe(
+      'error TypeError: the harness may have store, connect, elsewhere, interruptible, deadline, cleanUp, ' +
+        'capabilities, expiryLagMs, maxBytes, fallbackMs, and has fallbackMS, CleanUp',
+    );
+    expect(await outcome(() => JSON.parse('{ "store": {}, "capabilities": { "grain": 1 } }'))).toBe(
+      "error TypeError: the harness's capabilities may have shared, nativeExpiry, grainMs, and has grain",
+    );
     expect(await outcome(() => ({ store: new MemoryStore(), cleanUp: never }))).toBe(
       'error the clean-up was not done within 2000 ms',
     );
@@ -109,6 +117,14 @@ describe('a store in this process', () => {
       readonly store = new Map();
     }
     expect(brief(await audit(() => new WithStore(), { only: ['IDS-001'] }))).toEqual({ 'IDS-001': 'pass' });
+  });
+
+  test('may say more of itself than the suite asks', async () => {
+    class Talkative extends MemoryStore {
+      readonly capabilities = { grainMs: 1, atomic: true };
+    }
+    const harness = () => ({ store: new Talkative() });
+    expect(brief(await audit(harness, { only: ['IDS-001'] }))).toEqual({ 'IDS-001': 'pass' });
   });
 });
 

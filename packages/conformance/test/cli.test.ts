@@ -99,6 +99,11 @@ describe('what cannot be run is refused with a sentence', () => {
       /the harness has to return a store, or \{ store, … \}, and returned undefined/,
     ],
     [
+      'a harness that is misspelt',
+      () => [write('misspelt.mjs', again('harnesses.mjs?misspelt'))],
+      /misspelt\.mjs makes no store that could be judged: TypeError: the harness may have .*, and has fallbackMS/,
+    ],
+    [
       'a harness without a server',
       () => [write('no-server.mjs', again('harnesses.mjs?no%20server'))],
       /no-server\.mjs makes no store that could be judged: Error: connect ECONNREFUSED/,
