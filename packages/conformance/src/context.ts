@@ -71,7 +71,7 @@ export class Context extends Calls {
   /** A second store on the same data, over another connection. */
   async other(): Promise<Calls> {
     const { subject } = this;
-    if (!subject.connect) throw new Unsupported('the harness has no second connection');
+    if (!subject.connect) throw new Unsupported('the harness has no second connection (`connect`)');
     const store = await subject.connect();
     this.#onEnd.push(() => subject.cleanUp?.(store));
     return new Calls(store);
@@ -81,7 +81,7 @@ export class Context extends Calls {
   async interruptible(): Promise<Required<Interruptible>> {
     const { subject } = this;
     if (!subject.interruptible)
-      throw new Unsupported('the harness has no connection that it could interrupt');
+      throw new Unsupported('the harness has no connection that it could interrupt (`interruptible`)');
     const made = await subject.interruptible();
     const { store, withinMs = ANSWER_MS } = made;
     const restore = async () => void (await made.restore());
@@ -109,7 +109,8 @@ export class Context extends Calls {
 
   /** Milliseconds until a session ends, as the server says; `undefined` when it has no such session. */
   async deadline(sid: string): Promise<number | undefined> {
-    if (!this.subject.deadline) throw new Unsupported("the harness cannot read the server's deadlines");
+    if (!this.subject.deadline)
+      throw new Unsupported("the harness cannot read the server's deadlines (`deadline`)");
     return this.subject.deadline(sid);
   }
 
@@ -146,7 +147,8 @@ export class Context extends Calls {
   /** An application on the store as another process opens it. */
   async elsewhere(options: SessionOptions = {}): Promise<Site> {
     const { elsewhere } = this.subject;
-    if (!elsewhere) throw new Unsupported('the harness cannot open the store elsewhere, in another process');
+    if (!elsewhere)
+      throw new Unsupported('the harness cannot open the store in another process (`elsewhere`)');
     return this.#site(await serveElsewhere({ ...elsewhere, session: options }));
   }
 
@@ -159,7 +161,7 @@ export class Context extends Calls {
   async until(what: string, boundMs: number, condition: () => Promise<boolean>): Promise<void> {
     const end = Date.now() + boundMs;
     while (!(await condition())) {
-      if (Date.now() > end) assert.fail(`${what}: not so within ${boundMs} ms`);
+      if (Date.now() > end) assert.fail(`after ${boundMs} ms still not so: ${what}`);
       await delay(10);
     }
   }

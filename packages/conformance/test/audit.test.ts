@@ -89,6 +89,22 @@ describe('a store in this process', () => {
     });
   });
 
+  test('may keep for ever what has ended', async () => {
+    class Eternal extends MemoryStore {
+      readonly kept = new Map<string, session.SessionData>();
+      override set(...[sid, data, callback]: Parameters<session.MemoryStore['set']>) {
+        this.kept.set(sid, data);
+        super.set(sid, data, callback);
+      }
+      override get(...[sid, callback]: Parameters<session.MemoryStore['get']>) {
+        setImmediate(callback, null, this.kept.get(sid));
+      }
+    }
+    expect(brief(await audit(() => new Eternal(), { only: ['TTL-002'] }))).toEqual({
+      'TTL-002': expect.stringMatching(/^fail after \d+ ms still not so: the session has ended$/),
+    });
+  });
+
   test('is not judged when the harness hangs, throws, or makes none', async () => {
     const only = ['CONTRACT-001'];
     const outcome = async (harness: Harness<session.MemoryStore>) =>
@@ -126,6 +142,21 @@ describe('a store in this process', () => {
     const harness = () => ({ store: new Talkative() });
     expect(brief(await audit(harness, { only: ['IDS-001'] }))).toEqual({ 'IDS-001': 'pass' });
   });
+});
+
+test('what is not judged says what in the harness would let it be', async () => {
+  const means = {
+    'CAPABILITY-001': '`capabilities.shared`',
+    'DATA-025': '`maxBytes`',
+    'FAULT-001': '`interruptible`',
+    'ISOLATION-009': '`connect`',
+    'RACE-023': '`elsewhere`',
+    'TTL-009': '`fallbackMs`',
+    'TTL-023': '`deadline`',
+  };
+  const results = await audit(() => new MemoryStore(), { only: Object.keys(means) });
+  const named = results.map(({ id, evidence }) => [id, /\((.*)\)$/.exec(evidence)?.[1]]);
+  expect(Object.fromEntries(named)).toEqual(means);
 });
 
 test('a level leaves out what binds less', async () => {

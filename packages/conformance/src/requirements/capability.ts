@@ -9,7 +9,8 @@ import { source } from '../sources.js';
 /** What the store declares; without a word of it, nothing is judged. */
 function declared<K extends keyof Capabilities>(t: Context, name: K): NonNullable<Capabilities[K]> {
   const value = t.capabilities[name];
-  if (value === undefined) throw new Unsupported(`neither the store nor the harness declares ${name}`);
+  if (value === undefined)
+    throw new Unsupported(`neither the store nor the harness declares that (\`capabilities.${name}\`)`);
   return value;
 }
 

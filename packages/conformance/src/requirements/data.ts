@@ -47,7 +47,8 @@ const comesBackOrIsRefused = (makeValues: () => readonly unknown[]) => {
 };
 
 function maxBytesOf({ subject: { maxBytes } }: Context): number {
-  if (maxBytes === undefined) throw new Unsupported('the harness declares no maxBytes');
+  if (maxBytes === undefined)
+    throw new Unsupported('the harness does not say how large a session may be (`maxBytes`)');
   return maxBytes;
 }
 

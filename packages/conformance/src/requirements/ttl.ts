@@ -173,7 +173,10 @@ export const ttl = group('TTL', [
     why: 'Without one the server fills up; with another the operator cannot tell how long a login lasts.',
     run: async (t) => {
       const { fallbackMs } = t.subject;
-      if (fallbackMs === undefined) throw new Unsupported('the harness declares no fallbackMs');
+      if (fallbackMs === undefined)
+        throw new Unsupported(
+          'the harness does not say how long the store keeps what has no end (`fallbackMs`)',
+        );
       const sid = t.sid();
       const asked = Date.now();
       await t.set(sid, t.session({}, null));
