@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { parseArgs, styleText } from 'node:util';
-import { type Level, type Requirement, requirements, UnfitHarness } from '@session-stores/conformance';
+import { type Level, type Requirement, select, UnfitHarness } from '@session-stores/conformance';
 import { type StoreName, storeKind, storeNames } from '@session-stores/every-store';
 import { ServerUnavailableError } from '@session-stores/test-servers';
 import { unconfirmed } from './confirmed.js';
@@ -20,13 +20,13 @@ import {
 } from './matrix.js';
 import { pageOf } from './page.js';
 
-const usage = `Usage: matrix [--store NAME,…] [--level LEVEL] [--only ID,…] [--from FILE] [--json FILE] [--markdown FILE] [--html FILE]
+const usage = `Usage: matrix [--store NAME,…] [--level LEVEL] [--only NAME,…] [--from FILE] [--json FILE] [--markdown FILE] [--html FILE]
 
 Judges our stores and the published ones by the conformance suite, each on its real server.
 
   --store    ours, peers, all, or names: ${storeNames.join(', ')}. Default: all
   --level    must, should or may: leaves out what binds less. Default: may
-  --only     just these requirements
+  --only     just these requirements: ids, or whole groups, as in TTL,IDS-001; may be repeated
   --from     judges nothing, but takes the results from a file that --json has written
   --json     writes the results there,
   --markdown as a page for people who choose,
@@ -71,7 +71,7 @@ function parse() {
   try {
     return parseArgs({
       options: {
-        ...{ store: string, level: string, only: string, from: string },
+        ...{ store: string, level: string, only: { ...string, multiple: true }, from: string },
         ...{ json: string, markdown: string, html: string, help: flag },
       },
     });
@@ -91,17 +91,20 @@ function chosen(given: string): StoreName[] {
   });
 }
 
-function selected(level: string, only: string | undefined): readonly Requirement[] {
-  const least = levels.findIndex((each) => each.toLowerCase() === level.toLowerCase());
-  if (least === -1) throw new UsageError(`--level must be must, should or may, got '${level}'`);
-  const named = only?.split(',').map((id) => {
-    const found = requirements.find((each) => each.id === id);
-    if (found === undefined) throw new UsageError(`--only must be ids of requirements, got '${id}'`);
-    return found;
-  });
-  const asked = (named ?? requirements).filter((each) => levels.indexOf(each.level) <= least);
+function selected(level: string, only: readonly string[] | undefined): readonly Requirement[] {
+  const least = levels.find((each) => each.toLowerCase() === level.toLowerCase());
+  if (least === undefined) throw new UsageError(`--level must be must, should or may, got '${level}'`);
+  const asked = named(least, only);
   if (asked.length > 0) return asked;
   throw new UsageError(`--only must name what binds as much as --level ${level}, got '${only}'`);
+}
+
+function named(level: Level, only: readonly string[] | undefined): readonly Requirement[] {
+  try {
+    return select({ level, ...(only && { only: only.flatMap((names) => names.split(',')) }) });
+  } catch (error) {
+    throw new UsageError(`--only: ${error instanceof Error ? error.message : error}`);
+  }
 }
 
 /** Judges a store, with a line for each thing that it does not meet, or says why it cannot be judged. */

@@ -6,7 +6,7 @@ import { type Level, levels, type Requirement } from './requirement.js';
 import { requirements } from './requirements/index.js';
 
 export interface Selection {
-  /** Just these requirements, by their ids. Default: all. */
+  /** Just these requirements, by ids, and by groups for all that is in them, in upper or lower case. Default: all. */
   readonly only?: readonly string[];
   /** `MUST` leaves out what SHOULD and MAY be, `SHOULD` what MAY be. Default `MAY`: nothing is left out. */
   readonly level?: Level;
@@ -46,13 +46,29 @@ export function requirementOf(id: string): Requirement {
   return found;
 }
 
-/** @throws {TypeError} for an id that no requirement has, and for a level that is none. */
+/**
+ * The requirements that a name means: one by its id, or all of a group.
+ *
+ * @throws {TypeError} when there are none.
+ */
+export function requirementsOf(name: string): readonly Requirement[] {
+  const wanted = name.toUpperCase();
+  const found = requirements.filter(({ id, group }) => id === wanted || group === wanted);
+  if (found.length === 0) throw new TypeError(`there is no requirement ${name}, nor a group of that name`);
+  return found;
+}
+
+/**
+ * The requirements of a selection, in their order.
+ *
+ * @throws {TypeError} for a name that is of no requirement and of no group, and for a level that is none.
+ */
 export function select({ only, level = 'MAY' }: Selection): readonly Requirement[] {
   if (!levels.includes(level))
     throw new TypeError(`level has to be one of ${levels.join(', ')}, not ${level}`);
-  const ids = only && new Set(only.map((id) => requirementOf(id).id));
+  const named = only && new Set(only.flatMap(requirementsOf));
   const reach = levels.slice(0, levels.indexOf(level) + 1);
-  return requirements.filter((each) => reach.includes(each.level) && (ids?.has(each.id) ?? true));
+  return requirements.filter((each) => reach.includes(each.level) && (named?.has(each) ?? true));
 }
 
 /**

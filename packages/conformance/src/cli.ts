@@ -21,7 +21,7 @@ ${NAME} <module> [options]
 <module>          JavaScript, or TypeScript where Node reads it; its default export makes the store:
                   export default () => new MyStore();
 --level <level>   must, should or may: leaves out what binds less. Default may.
---only <id>       just this requirement; may be repeated
+--only <ids>      just these requirements, or whole groups: --only TTL,IDS-001; may be repeated
 --json <file>     writes the report as JSON,
 --markdown <file> as Markdown,
 --junit <file>    as JUnit's XML
@@ -65,7 +65,8 @@ function read(args: readonly string[]): Command {
   });
   const level = levels.find((each) => each.toLowerCase() === values.level.toLowerCase());
   if (!level) throw new Refusal(`--level has to be must, should or may, not ${values.level}`);
-  const selection = { level, ...(values.only && { only: values.only }) };
+  const only = values.only?.flatMap((names) => names.split(','));
+  const selection = { level, ...(only && { only }) };
   const chosen = select(selection);
 
   if (values.help) return { print: HELP };
@@ -74,7 +75,7 @@ function read(args: readonly string[]): Command {
   const [module, ...more] = positionals;
   if (module === undefined) throw new Refusal('say which module makes the store; --help says more');
   if (more.length > 0) throw new Refusal(`one module is judged at a time, not ${positionals.join(' ')}`);
-  if (chosen.length === 0) throw new Refusal(`none of ${values.only?.join(', ')} binds as much as ${level}`);
+  if (chosen.length === 0) throw new Refusal(`none of ${only?.join(', ')} binds as much as ${level}`);
   const files = (['json', 'markdown', 'junit'] as const).flatMap((name) => {
     const file = values[name];
     return file === undefined ? [] : [{ file, format: formats[name] }];

@@ -1,5 +1,5 @@
 export type { App, Browser, Routes, SessionOptions } from './app.js';
-export { type AuditOptions, audit, type Selection } from './audit.js';
+export { type AuditOptions, audit, type Selection, select } from './audit.js';
 export type {
   Calls,
   LiveRequest,

@@ -169,7 +169,7 @@ test('a level leaves out what binds less', async () => {
 });
 
 test.each([
-  [{ only: ['TTL-999'] }, 'there is no requirement TTL-999'],
+  [{ only: ['TTL-999'] }, 'there is no requirement TTL-999, nor a group of that name'],
   [{ level: JSON.parse('"must"') }, 'level has to be one of MUST, SHOULD, MAY, not must'],
   [{ abreast: 0 }, 'abreast has to be a number from 1 up, not 0'],
   [{ limitMs: Number.NaN }, 'limitMs has to be a number from 1 up, not NaN'],

@@ -125,6 +125,15 @@ describe('what cannot be run is refused with a sentence', () => {
   });
 });
 
+test('--only takes ids and groups, with commas or repeated, in upper and lower case', async () => {
+  const args = ['--only', 'ids-001,CAPABILITY', '--only', 'Isolation-001,IDS-001'];
+  const { code, stdout } = await run(['--list', ...args]);
+  const group = requirements.flatMap(({ id, group }) => (group === 'CAPABILITY' ? [id] : []));
+  const ids = stdout.split('\n').flatMap((line) => line.split(' ', 1).filter(Boolean));
+  expect(ids.sort()).toEqual([...group, 'IDS-001', 'ISOLATION-001']);
+  expect(code).toBe(0);
+});
+
 test('--list says which requirements there are', async () => {
   const lines = requirements.map(({ id, level, title }) => `${id} ${level} ${title}\n`);
   expect((await run(['--list'])).stdout).toBe(lines.join(''));
@@ -141,7 +150,7 @@ test('--explain says what a requirement asks for, why, and where that is written
 
 test('--help says what there is', async () => {
   const { code, stdout } = await run(['--help']);
-  expect(stdout).toContain('--only <id>');
+  expect(stdout).toContain('--only <ids>');
   expect(code).toBe(0);
 });
 
