@@ -1,11 +1,11 @@
-import type { Level, Status } from '@session-stores/conformance';
+import type { Group, Level, Status } from '@session-stores/conformance';
 import type { Asked } from './matrix.js';
 import type { Cell, Column, PageData } from './page-data.js';
 
 // What the page does in a browser. It makes elements and fills them with text, so that nothing that a store has said is HTML.
 
 const data: PageData = JSON.parse(document.getElementById('data')?.textContent ?? '');
-const { requirements, columns, notJudged, signs } = data;
+const { packages, repeats, requirements, columns, notJudged, signs, meanings } = data;
 
 const levels = ['MUST', 'SHOULD', 'MAY'] as const satisfies readonly Level[];
 const groups = [...new Set(requirements.map(({ group }) => group))];
@@ -47,6 +47,11 @@ const legend: readonly (readonly [Status, string])[] = [
 
 const sign = (status: Status) =>
   make('span', { class: `sign ${status}`, 'aria-hidden': 'true' }, signs[status]);
+
+const isTwice = (title: string) => columns.filter((each) => each.title === title).length > 1;
+
+/** A store's name, with what it works on where another one has the same name. */
+const labelOf = ({ title, basis }: Column) => (isTwice(title) ? `${title}, ${basis}` : title);
 
 /** Of one kind of filter, what is shown. */
 class Choice {
@@ -97,10 +102,7 @@ const byGroup = new Choice(
 );
 const byStore = new Choice(
   'Store',
-  columns.map(({ name, title, basis }) => {
-    const isOne = columns.filter((each) => each.title === title).length === 1;
-    return { value: name, label: isOne ? title : `${title}, ${basis}` };
-  }),
+  columns.map((column) => ({ value: column.name, label: labelOf(column) })),
 );
 const onlyOpen = make('input', { type: 'checkbox', id: 'only-open' });
 const ours = make('button', { type: 'button' }, 'ours');
@@ -114,6 +116,9 @@ byStore.element.querySelector('.quick')?.append(ours, published);
 const shown = make('p', { role: 'status', class: 'shown' });
 const grid = make('div', { class: 'grid', role: 'region', 'aria-label': 'Requirements by stores' });
 
+/** What a narrow window has no room for above the grid's columns. */
+const totals = make('table', { class: 'totals' });
+
 const isUnmet = (cell: Cell | undefined) => cell?.status === 'fail' || cell?.status === 'warn';
 
 /** Draws the grid anew, as the filters have it. */
@@ -126,12 +131,17 @@ function draw(): void {
       (!onlyOpen.checked || across.some(({ cells }) => isUnmet(cells[id]))),
   );
   shown.textContent = `${down.length} of ${requirements.length} requirements, ${across.length} of ${columns.length} stores`;
+  const tallies = levels.flatMap((level): readonly Tally[] => {
+    const ids = down.flatMap((each) => (each.level === level ? [each.id] : []));
+    return ids.length > 0 ? [{ level, ids }] : [];
+  });
+  drawTotals(across, tallies);
   grid.replaceChildren(
     make(
       'table',
       {},
       head(across),
-      sums(across, down),
+      sums(across, tallies),
       ...groups.flatMap((group) => {
         const rows = down.filter((each) => each.group === group);
         return rows.length === 0 ? [] : [body(group, rows, across)];
@@ -162,44 +172,83 @@ function head(across: readonly Column[]): HTMLElement {
     make(
       'tr',
       {},
-      ...across.map(({ title, basis }) =>
-        make(
+      ...across.map(({ title, basis }) => {
+        const small = make('small', isTwice(title) ? { class: 'needed' } : {}, basis);
+        return make(
           'th',
           { scope: 'col', class: 'store', title: basis },
-          make('span', {}, title, basis && make('small', {}, basis)),
+          make('span', {}, title, basis && small),
+        );
+      }),
+    ),
+  );
+}
+
+/** What is shown of a level. */
+interface Tally {
+  readonly level: Level;
+  readonly ids: readonly string[];
+}
+
+/** How much of it a store does not meet. */
+function sum({ cells }: Column, { level, ids }: Tally): HTMLElement {
+  const count = ids.filter((id) => isUnmet(cells[id])).length;
+  const status = level === 'MUST' ? 'fail' : 'warn';
+  return make('td', { class: count > 0 ? status : 'none' }, String(count));
+}
+
+function sums(across: readonly Column[], tallies: readonly Tally[]): HTMLElement {
+  const rows = tallies.map((tally) =>
+    make(
+      'tr',
+      { class: 'sum' },
+      make('th', { class: 'side', scope: 'row' }, `${tally.level} not met, of ${tally.ids.length}`),
+      ...across.map((column) => sum(column, tally)),
+    ),
+  );
+  return make('tbody', {}, ...rows);
+}
+
+function drawTotals(across: readonly Column[], tallies: readonly Tally[]): void {
+  const counted = tallies.filter(({ level }) => level !== 'MAY');
+  totals.replaceChildren(
+    make(
+      'thead',
+      {},
+      make(
+        'tr',
+        {},
+        make('th', { scope: 'col' }, 'Not met'),
+        ...counted.map(({ level, ids }) => make('th', { scope: 'col' }, `${level}, of ${ids.length}`)),
+      ),
+    ),
+    make(
+      'tbody',
+      {},
+      ...across.map((column) =>
+        make(
+          'tr',
+          {},
+          make('th', { scope: 'row' }, make('a', { href: `#${column.name}` }, labelOf(column))),
+          ...counted.map((tally) => sum(column, tally)),
         ),
       ),
     ),
   );
 }
 
-/** How much of what is shown each store does not meet. */
-function sums(across: readonly Column[], down: readonly Asked[]): HTMLElement {
-  const rows = levels.map((level) => {
-    const ids = down.flatMap((each) => (each.level === level ? [each.id] : []));
-    if (ids.length === 0) return undefined;
-    const status = level === 'MUST' ? 'fail' : 'warn';
-    return make(
-      'tr',
-      { class: 'sum' },
-      make('th', { class: 'side', scope: 'row' }, `${level} not met, of ${ids.length}`),
-      ...across.map(({ cells }) => {
-        const count = ids.filter((id) => isUnmet(cells[id])).length;
-        return make('td', { class: count > 0 ? status : 'none' }, String(count));
-      }),
-    );
-  });
-  return make('tbody', {}, ...rows);
-}
-
-function body(group: string, rows: readonly Asked[], across: readonly Column[]): HTMLElement {
+function body(group: Group, rows: readonly Asked[], across: readonly Column[]): HTMLElement {
   return make(
     'tbody',
     {},
     make(
       'tr',
       { class: 'group' },
-      make('th', { colspan: across.length + 1, scope: 'rowgroup' }, make('span', {}, group)),
+      make(
+        'th',
+        { colspan: across.length + 1, scope: 'rowgroup' },
+        make('span', {}, make('strong', {}, group), ` ${meanings[group]}`),
+      ),
     ),
     ...rows.map(({ id, level, title }) =>
       make(
@@ -211,22 +260,22 @@ function body(group: string, rows: readonly Asked[], across: readonly Column[]):
           make('span', { class: 'id' }, id, make('span', { class: `level ${level}` }, level)),
           make('span', { class: 'title' }, ...prose(title)),
         ),
-        ...across.map(({ name, cells }) => make('td', {}, button(name, id, cells[id]))),
+        ...across.map((column) => make('td', {}, button(column, id))),
       ),
     ),
   );
 }
 
-function button(store: string, id: string, cell: Cell | undefined): Child {
-  if (cell === undefined) return undefined;
-  const { status } = cell;
+function button(column: Column, id: string): Child {
+  const status = column.cells[id]?.status;
+  if (status === undefined) return undefined;
   return make(
     'button',
     {
       type: 'button',
       class: status,
-      'data-cell': `${store}/${id}`,
-      'aria-label': words[status],
+      'data-cell': `${column.name}/${id}`,
+      'aria-label': `${words[status]}, ${labelOf(column)}, ${id}`,
       tabindex: -1,
     },
     signs[status],
@@ -238,17 +287,44 @@ const dialog = make('dialog', { 'aria-labelledby': 'dialog-title' });
 const section = (title: string, ...children: readonly Child[]) =>
   make('section', {}, make('h3', {}, title), ...children);
 
-/** Opens what the address names, as in `#connect-redis-10/RACE-001`; closes what is open when it names nothing. */
+/**
+ * Opens the cell that the address names, as in `#connect-redis-10/RACE-001`; goes to the store that it names without one;
+ * closes what is open when it names no cell.
+ */
 function follow(): void {
   const [store, id] = location.hash.slice(1).split('/');
   const column = columns.find(({ name }) => name === store);
   const asked = requirements.find((each) => each.id === id);
   const cell = column?.cells[asked?.id ?? ''];
   if (column && asked && cell) open(column, asked, cell);
-  else dialog.close();
+  else {
+    dialog.close();
+    if (column && id === undefined) goToStore(column.name);
+  }
 }
 
+function goToStore(name: string): void {
+  const first = grid.querySelector<HTMLButtonElement>(`[data-cell^="${name}/"]`);
+  if (first === null) return;
+  grid.scrollIntoView();
+  grid.scrollTop = 0;
+  reach(first);
+}
+
+/** Focuses a cell where nothing that sticks covers it. From now on it is the one that Tab reaches. */
+function reach(cell: HTMLButtonElement): void {
+  const [above, beside] = [grid.querySelector('thead'), grid.querySelector<HTMLElement>('.side')];
+  grid.style.scrollPadding = `${above?.offsetHeight ?? 0}px 0 0 ${beside?.offsetWidth ?? 0}px`;
+  grid.querySelector('td button[tabindex="0"]')?.setAttribute('tabindex', '-1');
+  cell.setAttribute('tabindex', '0');
+  cell.focus();
+}
+
+/** The cell that was opened last, by its `data-cell`. */
+let opened = '';
+
 function open(column: Column, { id, level, title, why, source }: Asked, cell: Cell): void {
+  opened = `${column.name}/${id}`;
   const { status, evidence, ms, cause } = cell;
   const close = make('button', { type: 'button', class: 'close', 'aria-label': 'Close' }, '×');
   close.addEventListener('click', () => dialog.close());
@@ -302,7 +378,11 @@ function open(column: Column, { id, level, title, why, source }: Asked, cell: Ce
   dialog.scrollTop = 0;
 }
 
-dialog.addEventListener('close', () => history.replaceState(null, '', location.href.replace(/#.*/, '')));
+dialog.addEventListener('close', () => {
+  history.replaceState(null, '', location.href.replace(/#.*/, ''));
+  const cell = grid.querySelector<HTMLButtonElement>(`[data-cell="${opened}"]`);
+  if (cell) reach(cell);
+});
 // A click beside it closes it.
 dialog.addEventListener('click', (event) => event.target === dialog && dialog.close());
 
@@ -328,10 +408,12 @@ grid.addEventListener('keydown', (event) => {
   const [row, cell] = [target.closest('tr'), target.closest('td')];
   if (row === null || cell === null) return;
   const next = rows[rows.indexOf(row) + down]?.cells[cell.cellIndex + across]?.querySelector('button');
-  if (!next) return;
-  target.setAttribute('tabindex', '-1');
-  next.setAttribute('tabindex', '0');
-  next.focus();
+  if (next) reach(next);
+});
+
+// The address does not change when it is followed again.
+totals.addEventListener('click', ({ target }) => {
+  if (target instanceof HTMLAnchorElement && target.hash === location.hash) follow();
 });
 
 const dates = columns.map(({ date }) => date).sort();
@@ -355,7 +437,8 @@ document.body.append(
     make(
       'p',
       {},
-      `${columns.length} stores for express-session, ours and published ones, judged by the same ${requirements.length} requirements, each on its real server. `,
+      `${packages}, judged by the same ${requirements.length} requirements, each on its real server. `,
+      repeats && `Some are in more than one of the ${columns.length} columns: ${repeats}. `,
       'A MUST is what express-session requires or relies on. A SHOULD or MAY it never promised, the races between requests least of all: a store that does not do it is not broken, but somebody may lose a session or data.',
     ),
     make('p', { class: 'made' }, `${made}, ${by}. Open a cell for what was seen there.`),
@@ -370,6 +453,7 @@ document.body.append(
     {},
     filters,
     shown,
+    totals,
     grid,
     notJudged.length > 0 &&
       make(

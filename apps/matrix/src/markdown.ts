@@ -8,19 +8,25 @@ import {
   entriesOf,
   type Judged,
   type Matrix,
+  meanings,
+  packagesOf,
+  repeatsOf,
   titleOf,
 } from './matrix.js';
 
 /** The matrix in short, for a team that chooses: what each store does not meet, and why. */
 export function markdownOf(matrix: Matrix): string {
   const { requirements, stores, notJudged } = matrix;
+  const repeats = repeatsOf(stores);
+  const binding: Matrix = { ...matrix, requirements: requirements.filter(({ level }) => level !== 'MAY') };
   const broken = stores.filter(({ results }) => results.some(({ status }) => status === 'fail'));
   const count = (level: string) => requirements.filter((each) => each.level === level).length;
   return `# The matrix
 
-${stores.length} stores for express-session, ours and published ones, judged by the same ${requirements.length} [requirements](requirements.md), each on its real server
-and opened as its own documentation says. [matrix.html](matrix.html) is the same as a grid: open it in a browser, and every cell tells what was
-seen, why that matters and how to see it again.
+${packagesOf(stores)}, judged by the same ${requirements.length} [requirements](requirements.md), each on its
+real server and opened as its own documentation says.${repeats && `\nSome are in more than one of the ${stores.length} rows: ${repeats}.`}
+
+[matrix.html](matrix.html) is the same as a grid: open it in a browser, and every cell tells what was seen, why that matters and how to see it again.
 
 ${count('MUST')} of them are a **MUST**: express-session requires it, or its middleware relies on it. ${count('SHOULD')} are a **SHOULD**: express-session never
 promised it, and a store that does not do it is not broken, but somebody may lose a session or data. Most of these are about requests that
@@ -28,7 +34,11 @@ overtake each other ([concurrency.md](concurrency.md)). The ${count('MAY')} that
 
 \`2 ✗\` two MUST are not met · \`3 !\` three SHOULD are not met · \`✓\` all that was judged is met · \`?\` some could not be found out · \`–\` nothing was judged
 
-${overview(matrix)}
+${overview(binding)}
+
+${groupsOf(binding)
+  .map((group) => `- **${group}**: ${meanings[group]}`)
+  .join('\n')}
 
 ## What a MUST asks for that is not done
 
@@ -42,10 +52,13 @@ ${commandFor('connect-redis-10', 'RACE-001')} # one cell of it
 \`\`\`
 
 It starts the servers it needs, or takes those that \`REDIS_URL\`, \`MARIADB_URL\`, \`MYSQL_URL\`, \`POSTGRES_URL\` and \`MONGO_URL\` name.
-A published store gets what ours get: connections of its own, a second process on the same data, a look at the deadlines on its server. What
-could not be judged, because the store lacks an optional method or nothing lets us look, is in the last column.
+CI tests our stores on newer servers, and on older ones: all the images of
+[packages/test-servers/src/images.ts](../packages/test-servers/src/images.ts).
 
-${provenance(matrix)}
+A published store gets what ours get: connections of its own, a second process on the same data, a look at the deadlines on its server. What
+could not be judged, because the store lacks an optional method or nothing lets us look, counts as not judged.
+
+${provenance(binding)}
 `;
 }
 
@@ -56,8 +69,11 @@ const MAKE = 'npm run matrix -- --json docs/matrix.json --markdown docs/matrix.m
 const text = (sentence: string) =>
   sentence.replace(/`[^`]+`|[\\_*<>|[\]]/g, (found) => (found.length > 1 ? found : `\\${found}`));
 
-function overview({ requirements, stores }: Matrix): string {
-  const groups = [...new Set(requirements.map(({ group }) => group))];
+const groupsOf = ({ requirements }: Matrix) => [...new Set(requirements.map(({ group }) => group))];
+
+function overview(matrix: Matrix): string {
+  const { requirements, stores } = matrix;
+  const groups = groupsOf(matrix);
   const rows = stores.map((judged) => {
     const entries = entriesOf(requirements, judged);
     return [
@@ -94,10 +110,11 @@ function failures(requirements: Matrix['requirements'], judged: Judged): string 
   return `### ${titleOf(judged)}${basis && `, on ${basis}`}\n\n${items.join('\n')}`;
 }
 
-function provenance({ stores }: Matrix): string {
+function provenance({ requirements, stores }: Matrix): string {
   const rows = stores.map((judged) => {
-    const { suite, node, date, seconds, results } = judged;
-    const count = (...statuses: string[]) => results.filter(({ status }) => statuses.includes(status)).length;
+    const { suite, node, date, seconds } = judged;
+    const entries = entriesOf(requirements, judged);
+    const count = (...statuses: string[]) => entries.filter(({ status }) => statuses.includes(status)).length;
     return [
       titleOf(judged),
       basisOf(judged) || '—',

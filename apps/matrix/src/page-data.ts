@@ -1,6 +1,16 @@
 import type { Status } from '@session-stores/conformance';
 import { type Cause, causeOf } from './confirmed.js';
-import { type Asked, basisOf, commandFor, type Matrix, signs, titleOf } from './matrix.js';
+import {
+  type Asked,
+  basisOf,
+  commandFor,
+  type Matrix,
+  meanings,
+  packagesOf,
+  repeatsOf,
+  signs,
+  titleOf,
+} from './matrix.js';
 
 /** A result, as the page has it. What is missing was not asked. */
 export interface Cell {
@@ -29,15 +39,20 @@ export interface Column {
 
 /** All that the page shows. */
 export interface PageData {
+  /** Whose stores they are, and which are there more than once. */
+  readonly packages: string;
+  readonly repeats: string;
   readonly requirements: readonly Asked[];
   readonly columns: readonly Column[];
   readonly notJudged: Matrix['notJudged'];
   readonly signs: typeof signs;
+  readonly meanings: typeof meanings;
 }
 
 export function pageDataOf({ requirements, stores, notJudged }: Matrix): PageData {
   return {
-    ...{ requirements, notJudged, signs },
+    ...{ packages: packagesOf(stores), repeats: repeatsOf(stores) },
+    ...{ requirements, notJudged, signs, meanings },
     columns: stores.map((judged) => {
       const { name, ours, suite, node, date } = judged;
       return {

@@ -51,6 +51,16 @@ describeOnServer(
     const stores = (page: Page) => page.locator('th.store').allTextContents();
     const cell = (page: Page, name: string) => page.locator(`[data-cell="${name}"]`);
 
+    const focused = (page: Page) => page.evaluate('document.activeElement.dataset.cell');
+
+    /** Whether what has the focus is seen from edge to edge, with nothing before it. */
+    const isUncovered = (page: Page) =>
+      page.evaluate(`(() => {
+        const { left, right, top, bottom } = document.activeElement.getBoundingClientRect();
+        return [left + 2, right - 2].every((x) =>
+          [top + 2, bottom - 2].every((y) => document.elementFromPoint(x, y) === document.activeElement));
+      })()`);
+
     test('shows every requirement and every store, and signs that are none but colours', async () => {
       const page = await open();
       expect(await rows(page)).toEqual(['CONTRACT-006MUST', 'IDS-010MUST', 'RACE-001SHOULD']);
@@ -79,7 +89,7 @@ describeOnServer(
       await page.getByRole('button', { name: 'ours' }).click();
       expect(await stores(page)).toEqual(['memory 1.2.3']);
       await page.getByRole('button', { name: 'published' }).click();
-      await page.getByLabel('memorystore').uncheck();
+      await page.getByRole('checkbox', { name: 'memorystore' }).uncheck();
       expect(await page.getByRole('status').textContent()).toBe('2 of 3 requirements, 2 of 4 stores');
       await page.getByLabel('Only where somebody does not meet it').check();
       expect(await rows(page)).toEqual(['IDS-010MUST']);
@@ -118,6 +128,53 @@ describeOnServer(
         expect(await (await open(hash)).getByRole('dialog').count()).toBe(0);
     });
 
+    test('shows, when a cell is closed that its address has opened, where in the grid it is', async () => {
+      const page = await open();
+      await page.goto(`${all}#connect-pg-simple/RACE-030`);
+      await page.getByRole('dialog').getByRole('button', { name: 'Close' }).click();
+      await expect.poll(() => focused(page)).toBe('connect-pg-simple/RACE-030');
+      expect(await isUncovered(page)).toBe(true);
+      expect(await page.locator('td button[tabindex="0"]').count()).toBe(1);
+    });
+
+    test('names each cell by what became of it, its store and its requirement', async () => {
+      const page = await open();
+      const named = page.getByRole('button', {
+        name: 'not met, memorystore 1.2.3, CONTRACT-006',
+        exact: true,
+      });
+      expect(await named.getAttribute('data-cell')).toBe('memorystore/CONTRACT-006');
+      await page.goto(all);
+      const names = await page.locator('td button').evaluateAll((all) => all.map((each) => each.ariaLabel));
+      expect(new Set(names).size).toBe(names.length);
+    });
+
+    test('shows a narrow window what each store does not meet, and leads to its column', async () => {
+      const page = await open('', { viewport: { width: 390, height: 741 } });
+      const totals = page.locator('.totals');
+      expect(await totals.locator('tr').allTextContents()).toEqual([
+        'Not metMUST, of 2SHOULD, of 1',
+        'memory 1.2.300',
+        'memorystore 1.2.311',
+        'connect-redis-10 1.2.310',
+        'express-session 1.2.301',
+      ]);
+      await page.goto(all);
+      const head = await page.locator('.grid thead').boundingBox();
+      expect(head?.height).toBeLessThan(741 / 4);
+      for (const store of ['connect-pg-simple', 'memory', 'connect-pg-simple']) {
+        await totals.locator(`[href="#${store}"]`).click();
+        await expect.poll(() => focused(page)).toBe(`${store}/CONTRACT-001`);
+        expect(await isUncovered(page)).toBe(true);
+      }
+      // Followed again, the address does not change.
+      await page.evaluate('scrollTo(0, 0)');
+      await totals.locator('[href="#connect-pg-simple"]').click();
+      await expect.poll(() => focused(page)).toBe('connect-pg-simple/CONTRACT-001');
+      await page.setViewportSize({ width: 1280, height: 900 });
+      expect(await totals.isVisible()).toBe(false);
+    });
+
     test('is used without a mouse', async () => {
       const page = await open();
       await cell(page, 'memory/CONTRACT-006').focus();
@@ -130,10 +187,10 @@ describeOnServer(
       expect(await page.getByRole('dialog').textContent()).toContain('memorystore');
       await page.keyboard.press('Escape');
       expect(await page.getByRole('dialog').count()).toBe(0);
-      expect(await page.evaluate('document.activeElement.dataset.cell')).toBe('memorystore/RACE-001');
+      expect(await focused(page)).toBe('memorystore/RACE-001');
       // One Tab leaves the grid.
       await page.keyboard.press('Tab');
-      expect(await page.evaluate('document.activeElement.dataset.cell')).toBeUndefined();
+      expect(await focused(page)).toBeUndefined();
     });
 
     test.each([1280, 390])('is no wider than a window of %d pixels', async (width) => {
