@@ -14,8 +14,11 @@ export async function runnable(file: string, env: NodeJS.ProcessEnv = process.en
   try {
     await run(file, ['--version'], { env, timeout: 10_000 });
   } catch (cause) {
-    const missing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
-    throw new Error(missing ? `no ${file} on PATH` : `${file} does not run: ${reason(cause)}`, { cause });
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+    if (code === 'ENOENT') throw new Error(`no ${file} on PATH`, { cause });
+    // So it is also when a folder on PATH may not be looked into, as after `su`.
+    if (code === 'EACCES') throw new Error(`no ${file} on PATH that may be run`, { cause });
+    throw new Error(`${file} does not run: ${reason(cause)}`, { cause });
   }
   return { file, env };
 }

@@ -53,6 +53,12 @@ describe('where nothing is to be had', () => {
     await writeFile(join(bin, 'redis-server'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
     await expect(startOwn('redis', ['binary'])).rejects.toThrow('binary: redis-server does not run: ');
   });
+
+  test('a program that may not be run counts as missing', async () => {
+    const bin = await bareMachine();
+    await writeFile(join(bin, 'redis-server'), '', { mode: 0o644 });
+    await expect(startOwn('redis', ['binary'])).rejects.toThrow('no redis-server on PATH that may be run');
+  });
 });
 
 describe('bad input', () => {
