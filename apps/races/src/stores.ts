@@ -64,14 +64,20 @@ export async function open(place: Place, conflicts?: StoreOptions['conflicts']):
 interface Inspector {
   /** Milliseconds until the server forgets the session; `undefined` when nothing of it is there. */
   left(id: string): Promise<number | undefined>;
-  /** Deletes the whole namespace. */
+  /** Deletes the whole namespace, and looks no more. */
   drop(): Promise<unknown>;
 }
 
 export async function inspect(store: Store, { store: name, url, namespace }: Place): Promise<Inspector> {
   const look = await storeKind(name).look?.(url);
   if (look === undefined) return { left: (id) => leftInProcess(store, id), drop: async () => {} };
-  return { left: (id) => look.left(namespace, id), drop: () => look.drop(namespace) };
+  return {
+    left: (id) => look.left(namespace, id),
+    async drop() {
+      await look.drop(namespace);
+      await look.close();
+    },
+  };
 }
 
 async function leftInProcess(store: Store, id: string): Promise<number | undefined> {

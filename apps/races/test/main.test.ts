@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { describeOnServer } from '@session-stores/test-servers/vitest';
 import { afterAll, expect, test } from 'vitest';
 
 const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
@@ -42,6 +43,15 @@ test('says what was lost, and how, in a table and as JSON', async () => {
 
 test('says how it is used', async () => {
   expect(await run('--help')).toMatchObject({ code: 0, output: expect.stringContaining('Usage: races ') });
+});
+
+describeOnServer('postgres', 'on a server of its own', () => {
+  test('ends well after the server', async () => {
+    const { code, output, errors } = await run('--cost', '--store', 'postgres', '--rounds', '1');
+    expect(errors).toBe('');
+    expect(output).toContain('| postgres | all at once, against plain set');
+    expect(code).toBe(0);
+  });
 });
 
 test('compares what saves cost', async () => {

@@ -64,6 +64,7 @@ export const onPostgres =
   async (connectionString) => {
     const { Pool } = await import('pg');
     const pool = new Pool({ connectionString });
+    pool.on('error', () => {});
     return {
       async left(schema, id) {
         const sql = `SELECT extract(epoch FROM ${expires} - clock_timestamp()) * 1000 AS ms FROM ${schema}.${table} WHERE sid = $1`;
