@@ -38,7 +38,9 @@ const commands: Record<string, string> = {
   'node packages/test-servers/dist/cli.js novel': 'packages/test-servers/src/cli.ts',
   'npm run races -- --store redis': 'apps/races/test/main.test.ts',
   'npm run races -- --store ours --rounds 1000 --skew 300': 'apps/races/test/races.test.ts',
-  "npm run races -- --store peers --rounds 1000 --scenario 'logout while a slow request changes the session'":
+  "npm run races -- --store peers --rounds 1000 --seed 20261122 --scenario 'logout while a slow request changes the session'":
+    'apps/races/test/races.test.ts',
+  "npm run races -- --store peers --rounds 1000 --seed 20261122 --scenario 'two items into a cart'":
     'apps/races/test/races.test.ts',
   'npm run races -- --cost': 'apps/races/test/cost.test.ts',
   'npm run matrix -- --json docs/matrix.json --markdown docs/matrix.md --html docs/matrix.html':
