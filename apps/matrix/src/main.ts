@@ -1,8 +1,15 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { parseArgs, styleText } from 'node:util';
+import { styleText } from 'node:util';
 import { type Level, type Requirement, select, UnfitHarness } from '@session-stores/conformance';
-import { type StoreName, storeKind, storeNames } from '@session-stores/every-store';
+import {
+  parsed,
+  runProgram,
+  type StoreName,
+  storeNames,
+  storesIn,
+  UsageError,
+} from '@session-stores/every-store';
 import { ServerUnavailableError } from '@session-stores/test-servers';
 import { unconfirmed } from './confirmed.js';
 import { judge } from './judge.js';
@@ -36,8 +43,6 @@ Exit code: 0 every MUST that was judged is met, 1 one is not, 2 that could not b
 
 const levels = ['MUST', 'SHOULD', 'MAY'] as const satisfies readonly Level[];
 
-class UsageError extends Error {}
-
 interface Options {
   readonly matrix: () => Promise<Matrix>;
   readonly files: readonly { readonly file: string; readonly format: (matrix: Matrix) => string }[];
@@ -50,14 +55,14 @@ const formats = {
 };
 
 function options(): Options | undefined {
-  const { help, from, store, level, only, ...given } = parse().values;
+  const { help, from, store, level, only, ...given } = parse();
   if (help) return undefined;
   const files = (['json', 'markdown', 'html'] as const).flatMap((format) => {
     const file = given[format];
     return file === undefined ? [] : [{ file, format: formats[format] }];
   });
   if (from === undefined) {
-    const [stores, asked] = [chosen(store ?? 'all'), selected(level ?? 'may', only)];
+    const [stores, asked] = [storesIn(store ?? 'all', storeNames), selected(level ?? 'may', only)];
     return { files, matrix: () => judgeAll(stores, asked) };
   }
   const idle = Object.entries({ store, level, only }).find(([, value]) => value !== undefined);
@@ -68,26 +73,11 @@ function options(): Options | undefined {
 function parse() {
   const string = { type: 'string' } as const;
   const flag = { type: 'boolean' } as const;
-  try {
-    return parseArgs({
-      options: {
-        ...{ store: string, level: string, only: { ...string, multiple: true }, from: string },
-        ...{ json: string, markdown: string, html: string, help: flag },
-      },
-    });
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
-}
-
-function chosen(given: string): StoreName[] {
-  return given.split(',').flatMap((name) => {
-    const found = storeNames.filter((each) => {
-      const group = storeKind(each).ours ? 'ours' : 'peers';
-      return name === each || name === group || name === 'all';
-    });
-    if (found.length > 0) return found;
-    throw new UsageError(`--store must be ours, peers, all or names of stores, got '${name}'`);
+  return parsed({
+    options: {
+      ...{ store: string, level: string, only: { ...string, multiple: true }, from: string },
+      ...{ json: string, markdown: string, html: string, help: flag },
+    },
   });
 }
 
@@ -196,10 +186,4 @@ async function main(): Promise<number> {
   return isOpen || matrix.notJudged.length > 0 ? 2 : 0;
 }
 
-main().then(
-  (code) => process.exit(code),
-  (error: unknown) => {
-    console.error(error instanceof UsageError ? `${error.message}\n\n${usage}` : error);
-    process.exit(2);
-  },
-);
+runProgram(main, usage);

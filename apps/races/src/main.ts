@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
+import { parsed, runProgram, storesIn, UsageError } from '@session-stores/every-store';
 import { startServer } from '@session-stores/test-servers';
 import { markdownTable } from 'markdown-table';
 import { Applications } from './applications.js';
@@ -31,10 +31,8 @@ interface Result {
   readonly uncaught: readonly string[];
 }
 
-class UsageError extends Error {}
-
 function options() {
-  const { help, ...values } = parse().values;
+  const { help, ...values } = parse();
   if (help) return undefined;
   const {
     store = 'ours',
@@ -47,7 +45,7 @@ function options() {
   } = values;
   const only = scenarios.filter(({ name }) => name.includes(scenario));
   if (only.length === 0) throw new UsageError(`--scenario must be in a scenario's name, got '${scenario}'`);
-  const stores = named(store);
+  const stores = storesIn(store, storeNames);
   const peer = stores.find((each) => !storeKind(each).ours);
   if (cost && peer !== undefined) throw new UsageError(`--cost is of our stores, got --store ${peer}`);
   return {
@@ -64,32 +62,11 @@ function options() {
 function parse() {
   const string = { type: 'string' } as const;
   const flag = { type: 'boolean' } as const;
-  try {
-    return parseArgs({
-      options: {
-        store: string,
-        scenario: string,
-        rounds: string,
-        seed: string,
-        skew: string,
-        json: string,
-        cost: flag,
-        help: flag,
-      },
-    });
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
-}
-
-function named(given: string): StoreName[] {
-  return given.split(',').flatMap((name) => {
-    const found = storeNames.filter((each) => {
-      const group = storeKind(each).ours ? 'ours' : 'peers';
-      return name === each || name === group || name === 'all';
-    });
-    if (found.length > 0) return found;
-    throw new UsageError(`--store must be ours, peers, all or names of stores, got '${name}'`);
+  return parsed({
+    options: {
+      ...{ store: string, scenario: string, rounds: string, seed: string, skew: string, json: string },
+      ...{ cost: flag, help: flag },
+    },
   });
 }
 
@@ -180,10 +157,4 @@ async function main(): Promise<number> {
   return results.every(isClean) ? 0 : 1;
 }
 
-main().then(
-  (code) => process.exit(code),
-  (error: unknown) => {
-    console.error(error instanceof UsageError ? `${error.message}\n\n${usage}` : error);
-    process.exit(2);
-  },
-);
+runProgram(main, usage);

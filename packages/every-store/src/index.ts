@@ -1,3 +1,4 @@
+export { parsed, runProgram, storesIn, UsageError } from './command-line.js';
 export type { Look } from './looks.js';
 export {
   driverOf,
