@@ -1,7 +1,7 @@
 import { requirementsOf } from './audit.js';
 import type { AnyStore, Harness } from './harness.js';
 import { judge } from './judge.js';
-import type { Group } from './requirement.js';
+import { type Group, groups } from './requirement.js';
 import { requirements } from './requirements/index.js';
 
 /**
@@ -30,10 +30,7 @@ export interface Case {
  *
  * @throws {TypeError} for an id in the lists that no requirement has, or that is in both.
  */
-export function casesOf<S extends AnyStore>(
-  harness: Harness<S>,
-  expectations: Expectations,
-): readonly Case[] {
+function casesOf<S extends AnyStore>(harness: Harness<S>, expectations: Expectations): readonly Case[] {
   const [knownFailures, unsupported] = [idsIn(expectations.knownFailures), idsIn(expectations.unsupported)];
   const both = knownFailures.find((id) => unsupported.includes(id));
   if (both) throw new TypeError(`testStore: ${both} is listed both as a known failure and as unsupported`);
@@ -53,6 +50,32 @@ export function casesOf<S extends AnyStore>(
       },
     };
   });
+}
+
+/**
+ * Registers one test for each requirement.
+ *
+ * @throws {TypeError} for an id in the lists that no requirement has, or that is in both.
+ */
+export type TestStore = <S extends AnyStore>(
+  name: string,
+  harness: Harness<S>,
+  expectations?: Expectations,
+) => void;
+
+/** That for a runner which nests tests by `describe`; `register` takes the cases of one group. */
+export function testStoreBy(
+  describe: (title: string, nested: () => void) => unknown,
+  register: (cases: readonly Case[]) => void,
+): TestStore {
+  return (name, harness, expectations = {}) => {
+    const cases = casesOf(harness, expectations);
+    describe(name, () => {
+      for (const group of groups) {
+        describe(group, () => register(cases.filter((each) => each.group === group)));
+      }
+    });
+  };
 }
 
 const idsIn = (list: readonly string[] = []): readonly string[] =>

@@ -1,26 +1,9 @@
 import { describe, it } from 'mocha';
-import { casesOf, type Expectations } from './cases.js';
-import type { AnyStore, Harness } from './harness.js';
-import { groups } from './requirement.js';
+import { type TestStore, testStoreBy } from './cases.js';
 
-export type { Expectations } from './cases.js';
+export type { Expectations, TestStore } from './cases.js';
 
-/**
- * Registers one test for each requirement with mocha, which runs them one after the other.
- *
- * @throws {TypeError} for an id in the lists that no requirement has, or that is in both.
- */
-export function testStore<S extends AnyStore>(
-  name: string,
-  harness: Harness<S>,
-  expectations: Expectations = {},
-): void {
-  const cases = casesOf(harness, expectations);
-  describe(name, () => {
-    for (const group of groups) {
-      describe(group, () => {
-        for (const { label, run } of cases.filter((each) => each.group === group)) it(label, run).timeout(0);
-      });
-    }
-  });
-}
+/** Registers the tests with mocha, which runs them one after the other. */
+export const testStore: TestStore = testStoreBy(describe, (cases) => {
+  for (const { label, run } of cases) it(label, run).timeout(0);
+});
